@@ -24,11 +24,12 @@ import (
 // storage: nothing is encoded or decoded. A name is valid by [CheckName]. A
 // Store is safe for concurrent use.
 //
-// Every method returns errors that match [ErrNotExist], [ErrExist],
-// [ErrPermission] or [ErrNoSpace] under errors.Is only when the store said so
-// definitely; anything else (time-outs, resets, 5xx, cancelled contexts) matches
-// none of them, and for Put and Close of a Writer means that the outcome is not
-// known.
+// Every method returns errors that match one of the errors below ([ErrNotExist],
+// [ErrExist], [ErrUnavailable]...) under errors.Is only when that is definite;
+// anything else (time-outs, resets, 5xx, contexts cancelled on the way) matches
+// none of them, and for Put, Delete and Close of a Writer means that the outcome
+// is not known. A call whose context was over before anything was sent may match
+// ErrUnavailable beside the context's error.
 type Store interface {
 	// URL names the root for people: scheme, bucket and path, never credentials.
 	URL() string
@@ -39,8 +40,8 @@ type Store interface {
 	Read(ctx context.Context, name string, limit int64) ([]byte, error)
 
 	// ReadRange returns a reader of n bytes from offset off; n < 0 means to the
-	// end. A range that reaches beyond the end gives the bytes there are. The
-	// context governs the whole body. Costs one request; a body that breaks is
+	// end. A range that reaches beyond the end gives the bytes there are, which
+	// may be none; a negative off is refused. The context governs the whole body. Costs one request; a body that breaks is
 	// resumed where it broke a bounded number of times.
 	ReadRange(ctx context.Context, name string, off, n int64) (io.ReadCloser, error)
 
@@ -60,8 +61,11 @@ type Store interface {
 	// durable and visible to every later Read and List.
 	Put(ctx context.Context, name string, data []byte, mode PutMode) error
 
-	// Create starts a new object of unknown size. Nothing is visible before
-	// the Writer's Close returns nil.
+	// Create starts a new object of unknown size, under a name that nobody else
+	// uses. Nothing is visible before the Writer's Close is called, and all of it
+	// is visible and durable when Close returns nil. The context governs the
+	// Writer until then: once it is over, Write and Close fail and nothing is
+	// published that was not already being published.
 	Create(ctx context.Context, name string) (Writer, error)
 
 	// Delete removes an object. Deleting one that does not exist is no error.
@@ -73,13 +77,18 @@ type Store interface {
 
 // A Writer uploads one object in a stream.
 //
-// Either Close or Abort must be called, once. After an error from Write only
-// Abort may be called. Abort publishes nothing, and leaves nothing behind that
-// the store can be told to remove.
+// A Writer has one owner. Either Close or Abort must be called; Abort after Close
+// does nothing, so it can be deferred.
 type Writer interface {
+	// Write takes the next bytes. After it has failed, Close publishes nothing
+	// and fails too.
 	io.Writer
-	// Close publishes the object. Its error is the object's outcome.
+	// Close publishes the object. Its error is the object's outcome: one that
+	// matches ErrExist when the name was in use, none of the definite errors when
+	// the outcome is not known.
 	Close() error
+	// Abort publishes nothing, and leaves nothing behind that the store can be
+	// told to remove.
 	Abort()
 }
 
@@ -110,8 +119,7 @@ type ListOptions struct {
 // DefaultReadLimit is the largest object that Read returns unless told otherwise: 1 GiB.
 const DefaultReadLimit = 1 << 30
 
-// Errors to test with errors.Is. Each is definite: the store answered, and the
-// request had no other effect.
+// Errors to test with errors.Is. Each is definite: the request had no effect.
 var (
 	ErrNotExist   = errors.New("object does not exist")
 	ErrExist      = errors.New("object already exists")
