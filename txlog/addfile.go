@@ -1,0 +1,35 @@
+package txlog
+
+import (
+	"errors"
+	"fmt"
+)
+
+// NumRecords returns the number of rows in the file, deleted ones included, by
+// its statistics. It is an error if they do not say.
+func (f *AddFile) NumRecords() (int64, error) {
+	if f.Stats == "" {
+		return 0, fmt.Errorf("txlog: file %s has no statistics", f.Path)
+	}
+	s := scanner{b: []byte(f.Stats)}
+	n, found := int64(-1), false
+	s.open('{')
+	for s.more('}') {
+		if k := s.field(); k != "numRecords" {
+			s.skip(0)
+			continue
+		}
+		if found {
+			s.fail(errTwice)
+		}
+		n, found = s.natural(), true
+	}
+	s.end()
+	if s.err == nil && !found {
+		s.fail(errors.New("numRecords is missing"))
+	}
+	if s.err != nil {
+		return 0, fmt.Errorf("txlog: statistics of file %s: %w", f.Path, s.err)
+	}
+	return n, nil
+}

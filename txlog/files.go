@@ -1,0 +1,165 @@
+package txlog
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"sync"
+)
+
+// FilesOptions choose what [Snapshot.Files] yields. Nil means all live files,
+// with everything that is known of them.
+//
+// The functions are called from several goroutines at once and must be pure.
+type FilesOptions struct {
+	// Partitions says whether files with these partition values are wanted. It
+	// is asked before a file's other fields are decoded, and, for consecutive
+	// files of one partition, once. It must not change or keep the map.
+	Partitions func(values map[string]*string) bool
+	// Keep says whether a file is wanted.
+	Keep func(*AddFile) bool
+	// NoStats leaves AddFile.Stats empty where that saves reading them.
+	NoStats bool
+}
+
+// keep reports whether the file is wanted.
+func (o *FilesOptions) keep(a *AddFile) bool {
+	return (o.Partitions == nil || o.Partitions(a.PartitionValues)) && (o.Keep == nil || o.Keep(a))
+}
+
+// Files yields the live files: those of the commits since the checkpoint, the
+// newest first, then those of the checkpoint, in its order. The order is the
+// same each time. Memory is bounded by the commits since the checkpoint, not by
+// the number of files. Files that are yielded may be kept, and must not be
+// changed: they share maps.
+//
+// The sequence ends at the first error.
+func (s *Snapshot) Files(ctx context.Context, o *FilesOptions) iter.Seq2[*AddFile, error] {
+	if o == nil {
+		o = &FilesOptions{}
+	}
+	return func(yield func(*AddFile, error) bool) {
+		seen := newKeySet(s.url)
+		if !s.tailFiles(seen, func(a *AddFile) bool { return !o.keep(a) || yield(a, nil) }) {
+			return
+		}
+		if s.base != nil {
+			s.baseFiles(ctx, o, seen, yield)
+		}
+	}
+}
+
+// tailFiles calls f for each live file of the tail, and notes all files that the
+// tail says anything about: what is older does not count. It returns false when
+// f did.
+//
+// PROTOCOL.md, "Action Reconciliation": a file is its path and the id of its
+// deletion vector; the newest action wins. Actions of one commit have no order:
+// its adds win over its removes.
+func (s *Snapshot) tailFiles(seen *keySet, f func(*AddFile) bool) bool {
+	for l := s.tail; l != nil; l = l.older {
+		for _, a := range l.commit.Actions {
+			if add, ok := a.(*AddFile); ok && seen.add(add.Path, add.DeletionVector) && !f(add) {
+				return false
+			}
+		}
+		for _, a := range l.commit.Actions {
+			if r, ok := a.(*RemoveFile); ok {
+				seen.add(r.Path, r.DeletionVector)
+			}
+		}
+	}
+	return true
+}
+
+// Tombstones yields the files that were removed and are still remembered, in the
+// order of [Snapshot.Files].
+func (s *Snapshot) Tombstones(ctx context.Context) iter.Seq2[*RemoveFile, error] {
+	return func(yield func(*RemoveFile, error) bool) {
+		seen := newKeySet(s.url)
+		for l := s.tail; l != nil; l = l.older {
+			for _, a := range l.commit.Actions {
+				if add, ok := a.(*AddFile); ok {
+					seen.add(add.Path, add.DeletionVector)
+				}
+			}
+			for _, a := range l.commit.Actions {
+				if r, ok := a.(*RemoveFile); ok && seen.add(r.Path, r.DeletionVector) && !yield(r, nil) {
+					return
+				}
+			}
+		}
+		if s.base != nil {
+			s.base.tombstones(ctx, seen, yield)
+		}
+	}
+}
+
+// A keySet is the set of the files that were seen.
+type keySet struct {
+	root string
+	m    map[FileKey]struct{}
+}
+
+func newKeySet(root string) *keySet { return &keySet{root: root, m: map[FileKey]struct{}{}} }
+
+func (k *keySet) key(path string, dv *DVDescriptor) FileKey {
+	return FileKey{Path: canonicalIn(k.root, path), DVID: dv.ID()}
+}
+
+// add notes a file and reports whether it is new.
+func (k *keySet) add(path string, dv *DVDescriptor) bool {
+	key := k.key(path, dv)
+	if _, ok := k.m[key]; ok {
+		return false
+	}
+	k.m[key] = struct{}{}
+	return true
+}
+
+func (k *keySet) has(path string, dv *DVDescriptor) bool {
+	if len(k.m) == 0 {
+		return false
+	}
+	_, ok := k.m[k.key(path, dv)]
+	return ok
+}
+
+// canonicalIn is [CanonicalPath], with absolute paths below the table's root
+// made relative.
+func canonicalIn(root, path string) string {
+	if strings.HasPrefix(path, "/") || strings.Contains(path, ":/") {
+		if name, err := ObjectName(root, path); err == nil {
+			return name
+		}
+	}
+	return CanonicalPath(path)
+}
+
+// totals are what counting the files has found, once.
+type totals struct {
+	once  sync.Mutex
+	known bool
+	files int64
+	bytes int64
+}
+
+// NumFiles returns the number of live files and the sum of their sizes in bytes.
+// The first call counts them, which reads paths and sizes of the checkpoint.
+func (s *Snapshot) NumFiles(ctx context.Context) (files, bytes int64, err error) {
+	s.totals.once.Lock()
+	defer s.totals.once.Unlock()
+	if s.totals.known {
+		return s.totals.files, s.totals.bytes, nil
+	}
+	var n, sum int64
+	for a, err := range s.Files(ctx, &FilesOptions{NoStats: true}) {
+		if err != nil {
+			return 0, 0, err
+		}
+		n++
+		sum += a.Size
+	}
+	s.totals.known, s.totals.files, s.totals.bytes = true, n, sum
+	return n, sum, nil
+}
