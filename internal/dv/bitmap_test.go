@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -331,4 +332,34 @@ func BenchmarkKeep(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+}
+
+func TestParseKeepsNoReferenceToItsInput(t *testing.T) {
+	t.Parallel()
+	want := Of(1, 70_000, 1<<33)
+	want.AddRange(100, 9000)
+	data := want.Append(nil)
+	got, err := Parse(data)
+	require.NoError(t, err)
+	clear(data)
+	require.True(t, want.Equal(got))
+}
+
+// Serialising does not change the bitmap, so readers may share it (run with -race).
+func TestReadersMayShareABitmap(t *testing.T) {
+	t.Parallel()
+	b := &Bitmap{}
+	for row := range int64(3000) { // an array container, which compresses to one run
+		b.Add(row)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			b.Append(nil)
+			b.Clone().AddRange(5, 100_000)
+			b.Keep(0, 5000)
+		})
+	}
+	wg.Wait()
+	require.False(t, b.buckets[0].low.HasRunCompression(), "the bitmap was changed by serialising it")
 }

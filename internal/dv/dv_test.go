@@ -217,6 +217,16 @@ func TestFullFileRefusesAndStaysAsItWas(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.Add("p", Of(7))
 	require.NoError(t, err, "a smaller one still fits")
+
+	var one File
+	_, err = one.Add("p", Of(1, 2, 3))
+	require.NoError(t, err)
+	exact := File{limit: len(one.Bytes())}
+	_, err = exact.Add("p", Of(1, 2, 3))
+	require.NoError(t, err)
+	short := File{limit: len(one.Bytes()) - 1}
+	_, err = short.Add("p", Of(1, 2, 3))
+	require.ErrorIs(t, err, ErrFileFull)
 }
 
 func TestVersionOfTheFileIsChecked(t *testing.T) {
