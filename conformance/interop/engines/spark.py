@@ -10,6 +10,8 @@ os.environ["TZ"] = "UTC"
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ.pop("SPARK_HOME", None)
 
+from pyspark.sql import functions as F
+
 import canon
 from driver import serve
 
@@ -73,6 +75,7 @@ def read(path, out, version=None, timestamp=None, columns=None, where=None):
         df = df.where(where)
     if columns:
         df = df.select(*map(quoted, columns))
+    df = df.select(*(F.to_json(quoted(f.name)).alias(f.name) if "VariantType" in repr(f.dataType) else F.col(quoted(f.name)) for f in df.schema))
     return {"rows": canon.write(df.toArrow(), out)}
 
 
@@ -101,6 +104,17 @@ def write(path, source, mode="append", partition_by=(), options=None, properties
     return {}
 
 
+def describe(path):
+    """The newest version, and the features of its protocol."""
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    snapshot = spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path).unsafeVolatileSnapshot()
+    if snapshot.version() < 0:
+        raise FileNotFoundError("no Delta table at this path")
+    features = snapshot.protocol().readerAndWriterFeatureNames()
+    names = sorted(features.mkString("\n").split("\n")) if features.nonEmpty() else []
+    return {"version": snapshot.version(), "features": names}
+
+
 def detail(path):
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     d = spark.sql(f"DESCRIBE DETAIL delta.{quoted(path)}").first().asDict()
@@ -117,6 +131,6 @@ def hello():
     return {"engine": "Apache Spark " + spark.version}
 
 
-serve({"hello": hello, "read": read, "sql": sql, "conf": set_conf, "write": write, "detail": detail, "history": history})
+serve({"hello": hello, "read": read, "sql": sql, "conf": set_conf, "write": write, "describe": describe, "detail": detail, "history": history})
 spark.stop()
 scratch.cleanup()

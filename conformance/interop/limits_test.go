@@ -1,0 +1,51 @@
+package interop
+
+import (
+	"errors"
+	"path"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A limit is what an engine cannot read of a table that is right by the
+// protocol. It is asserted: an engine that learns to read the table fails the
+// test, and its limit goes.
+type limit struct {
+	engine  string
+	table   string // a name of a kind of table, or a path.Match pattern
+	refuses string // part of its error
+	differs string // or part of the difference between what it reads and what is there
+	why     string
+}
+
+var limits = []limit{}
+
+// judge requires that an engine reads exactly the wanted rows, or shows exactly
+// the limit that is known of it.
+func judge(t *testing.T, name, kind, table string, o *ReadOptions, want *Rows) {
+	t.Helper()
+	got, err := engine(t, name).Read(table, o)
+	for _, l := range limits {
+		if l.engine != name {
+			continue
+		}
+		if ok, bad := path.Match(l.table, kind); bad != nil || !ok {
+			require.NoError(t, bad)
+			continue
+		}
+		if l.refuses != "" {
+			var refused *EngineError
+			require.True(t, errors.As(err, &refused), "%s reads %s now (%v): remove its limit: %s", name, kind, err, l.why)
+			require.Contains(t, refused.Message, l.refuses, "%s on %s", name, kind)
+			return
+		}
+		require.NoError(t, err)
+		d := Diff(want, got)
+		require.NotEmpty(t, d, "%s reads %s right now: remove its limit: %s", name, kind, l.why)
+		require.Contains(t, d, l.differs, "%s on %s", name, kind)
+		return
+	}
+	require.NoError(t, err, "%s on %s", name, kind)
+	require.Empty(t, Diff(want, got), "%s on %s", name, kind)
+}
