@@ -328,16 +328,15 @@ func (s *scanner) escape(dst, src []byte) (int, int) {
 // pair stands for no character: two different names could become one, so it
 // is refused.
 func (s *scanner) escapeU(dst, src []byte) (int, int) {
-	r, ok := hex4(src)
+	r, ok := s.hex4(src)
 	if !ok {
-		s.fail(errors.New("\\u is not followed by four hexadecimal digits"))
 		return 0, 0
 	}
 	n := 6
 	if utf16.IsSurrogate(r) {
 		var lo rune
 		if len(src) >= 12 && src[6] == '\\' && src[7] == 'u' {
-			lo, _ = hex4(src[6:])
+			lo, _ = s.hex4(src[6:])
 		}
 		if r = utf16.DecodeRune(r, lo); r == utf8.RuneError {
 			s.fail(errors.New("half a surrogate pair stands alone in a string"))
@@ -349,8 +348,9 @@ func (s *scanner) escapeU(dst, src []byte) (int, int) {
 }
 
 // hex4 reads the digits of \uXXXX.
-func hex4(src []byte) (rune, bool) {
+func (s *scanner) hex4(src []byte) (rune, bool) {
 	if len(src) < 6 {
+		s.fail(errTruncated)
 		return 0, false
 	}
 	var r rune
@@ -363,6 +363,7 @@ func hex4(src []byte) (rune, bool) {
 		case 'A' <= c && c <= 'F':
 			c -= 'A' - 10
 		default:
+			s.fail(errors.New("\\u is not followed by four hexadecimal digits"))
 			return 0, false
 		}
 		r = r<<4 | rune(c)
@@ -445,9 +446,8 @@ func (s *scanner) skipText() {
 			s.fail(fmt.Errorf("the control character %#02x stands unescaped in a string", c))
 			return
 		case c == '\\':
-			var scratch [utf8.UTFMax * 3]byte
 			s.i = i
-			_, n := s.escapeOf(scratch[:], b[i:])
+			n := s.skipEscape(b[i:])
 			if n == 0 {
 				return
 			}
@@ -460,12 +460,24 @@ func (s *scanner) skipText() {
 	s.fail(errTruncated)
 }
 
-// escapeOf is escape, with the three escapes that stand for themselves.
-func (s *scanner) escapeOf(dst, src []byte) (int, int) {
-	if len(src) > 1 && (src[1] == '"' || src[1] == '\\' || src[1] == '/') {
-		return 1, 2
+// skipEscape checks the form of an escape and returns its length; half a
+// surrogate pair is of no consequence in what nobody reads. 0 after an error.
+func (s *scanner) skipEscape(src []byte) int {
+	if len(src) < 2 {
+		s.fail(errTruncated)
+		return 0
 	}
-	return s.escape(dst, src)
+	switch src[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := s.hex4(src); ok {
+			return 6
+		}
+		return 0
+	}
+	s.fail(fmt.Errorf("\\%c is no escape in JSON", src[1]))
+	return 0
 }
 
 // skipNumber passes over a number by JSON's grammar.
