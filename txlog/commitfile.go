@@ -85,7 +85,7 @@ func (d *decoder) commit(v Version, path string, data []byte, want kinds) (*Comm
 		}
 		a, err := d.line(line, want)
 		if err != nil {
-			if end < 0 && errors.Is(err, errTruncated) {
+			if errors.Is(err, errTruncated) && len(bytes.TrimSpace(data)) == 0 {
 				err = fmt.Errorf("%s: %w", adviceTorn, err)
 			}
 			return nil, corrupt(n, err)

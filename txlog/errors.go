@@ -48,7 +48,7 @@ type UnsupportedFeatureError struct {
 
 func (e *UnsupportedFeatureError) Error() string {
 	var b strings.Builder
-	b.WriteString("txlog: cannot ")
+	b.WriteString("cannot ")
 	if e.Write {
 		b.WriteString("write to")
 	} else {

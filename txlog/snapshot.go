@@ -94,7 +94,7 @@ func (s *Snapshot) complete() error {
 		}
 	}
 	if err := CheckRead(s.protocol); err != nil {
-		return fmt.Errorf("version %d of %s: %w", s.version, s.url, err)
+		return fmt.Errorf("txlog: version %d of %s: %w", s.version, s.url, err)
 	}
 	return nil
 }
