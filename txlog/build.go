@@ -30,6 +30,11 @@ func (c *committer) build(ctx context.Context) (*Commit, []byte, error) {
 		actions = append(actions, &SetTransaction{AppID: k.AppID, Version: k.Version, LastUpdated: &now})
 	}
 	removed := sortedFiles(t.replaced)
+	if t.guard != nil {
+		if err := t.guard(removed); err != nil {
+			return nil, nil, err
+		}
+	}
 	for _, f := range removed {
 		actions = append(actions, f.Remove(now, true))
 	}
@@ -228,10 +233,6 @@ func sortedFiles(m map[FileKey]*AddFile) []*AddFile {
 	for _, f := range m {
 		fs = append(fs, f)
 	}
-	sortFiles(fs)
-	return fs
-}
-
-func sortFiles(fs []*AddFile) {
 	slices.SortFunc(fs, func(a, b *AddFile) int { return strings.Compare(a.Path, b.Path) })
+	return fs
 }

@@ -56,6 +56,22 @@ func (c *committer) run(ctx context.Context) error {
 	}
 }
 
+// plan stops where run would write.
+func (c *committer) plan(ctx context.Context) error {
+	if err := c.t.checkUse(); err != nil {
+		return err
+	}
+	if done, err := c.begin(ctx); done || err != nil {
+		return err
+	}
+	commit, _, err := c.build(ctx)
+	if err != nil {
+		return err
+	}
+	c.res.Version, c.res.Removed = commit.Version, sortedFiles(c.t.replaced)
+	return nil
+}
+
 // begin settles on the snapshot what needs no attempt: a key that is used up, a
 // table that may not be written, nothing to do.
 func (c *committer) begin(ctx context.Context) (done bool, err error) {
@@ -78,11 +94,11 @@ func (c *committer) begin(ctx context.Context) (done bool, err error) {
 	}
 	if t.replace != nil {
 		t.replaced = map[FileKey]*AddFile{}
-		for f, err := range c.snap.Files(ctx, &FilesOptions{Keep: t.replace}) {
+		for f, err := range c.snap.Files(ctx, &FilesOptions{Partitions: t.replace}) {
 			if err != nil {
 				return false, err
 			}
-			t.replaced[f.Key()] = f
+			t.replaced[c.key(f.Path, f.DeletionVector)] = f
 		}
 	}
 	c.check = newConflictCheck(t, t.opts.Isolation)
@@ -293,24 +309,26 @@ func (c *committer) reselect(w *Commit) {
 	}
 	for _, a := range w.Actions {
 		if r, ok := a.(*RemoveFile); ok {
-			delete(c.t.replaced, r.Key())
+			delete(c.t.replaced, c.key(r.Path, r.DeletionVector))
 		}
 	}
 	for _, a := range w.Actions {
-		if f, ok := a.(*AddFile); ok && c.t.replace(f) {
-			c.t.replaced[f.Key()] = f
+		if f, ok := a.(*AddFile); ok && c.t.replace(f.PartitionValues) {
+			c.t.replaced[c.key(f.Path, f.DeletionVector)] = f
 		}
 	}
+}
+
+// key identifies a logical file of the table.
+func (c *committer) key(path string, dv *DVDescriptor) FileKey {
+	return FileKey{Path: canonicalIn(c.t.store.URL(), path), DVID: dv.ID()}
 }
 
 // landed records that commit is in the table, and does what is left to do; none
 // of it can change that.
 func (c *committer) landed(ctx context.Context, commit *Commit) {
 	c.res.State, c.res.Version = Committed, commit.Version
-	for _, f := range c.t.replaced {
-		c.res.Removed = append(c.res.Removed, f)
-	}
-	sortFiles(c.res.Removed)
+	c.res.Removed = sortedFiles(c.t.replaced)
 	snap, err := c.advance(commit)
 	if err != nil {
 		c.warn("advance the snapshot", err)

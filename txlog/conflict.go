@@ -43,6 +43,7 @@ func effective(level Isolation, actions []Action) Isolation {
 
 // A conflictCheck holds one transaction's side of the comparison.
 type conflictCheck struct {
+	root       string // the table's URL
 	reads      *readSet
 	actions    []Action // of the losing transaction, without recomputed removes
 	isolation  Isolation
@@ -52,6 +53,7 @@ type conflictCheck struct {
 
 func newConflictCheck(t *Transaction, isolation Isolation) *conflictCheck {
 	c := &conflictCheck{
+		root:  t.store.URL(),
 		reads: &t.reads, actions: t.actions, revalidate: t.revalidate,
 		isolation: effective(isolation, t.actions),
 		removes:   map[string]struct{}{},
@@ -61,7 +63,7 @@ func newConflictCheck(t *Transaction, isolation Isolation) *conflictCheck {
 	}
 	for _, a := range t.actions {
 		if r, ok := a.(*RemoveFile); ok {
-			c.removes[CanonicalPath(r.Path)] = struct{}{}
+			c.removes[canonicalIn(c.root, r.Path)] = struct{}{}
 		}
 	}
 	return c
@@ -183,7 +185,7 @@ func (c *conflictCheck) deleteReads(w *Commit, _ *Snapshot) error {
 		if !ok || !r.DataChange {
 			continue
 		}
-		_, read := c.reads.files[CanonicalPath(r.Path)]
+		_, read := c.reads.files[canonicalIn(c.root, r.Path)]
 		if read || c.reads.table {
 			return c.conflict(w, ConcurrentDeleteRead, r.Path, "removed rows that this commit has read")
 		}
@@ -194,7 +196,7 @@ func (c *conflictCheck) deleteReads(w *Commit, _ *Snapshot) error {
 func (c *conflictCheck) deleteDeletes(w *Commit, _ *Snapshot) error {
 	for _, a := range w.Actions {
 		if r, ok := a.(*RemoveFile); ok {
-			if _, mine := c.removes[CanonicalPath(r.Path)]; mine {
+			if _, mine := c.removes[canonicalIn(c.root, r.Path)]; mine {
 				return c.conflict(w, ConcurrentDeleteDelete, r.Path, "removed a file that this commit removes")
 			}
 		}

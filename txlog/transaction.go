@@ -79,8 +79,9 @@ type Transaction struct {
 	actions []Action // in the order given; file actions, metadata, protocol, domains
 	reads   readSet
 
-	replace    func(*AddFile) bool  // see ReplaceWhere
-	replaced   map[FileKey]*AddFile // live files that replace matches, at the version read last
+	replace    func(map[string]*string) bool // see ReplaceWhere
+	replaced   map[FileKey]*AddFile          // live files that replace matches, at the version read last
+	guard      func([]*AddFile) error
 	revalidate func(*Snapshot) error
 	err        error // the first misuse, reported by Commit
 }
@@ -139,17 +140,24 @@ func (t *Transaction) ReadWhere(match func(*AddFile) bool) {
 }
 
 // ReadFile says that the transaction has read this file.
-func (t *Transaction) ReadFile(path string) { t.reads.file(path) }
+func (t *Transaction) ReadFile(path string) { t.reads.file(canonicalIn(t.store.URL(), path)) }
 
 // ReadTxn says that the transaction depends on how far the application has got.
 func (t *Transaction) ReadTxn(appID string) { t.reads.txn(appID) }
 
-// ReplaceWhere removes every live file for which match is true, whatever the
-// table's version when the commit lands: the files are looked up in the snapshot
-// and the commits since, again on each attempt. It reads nothing in the sense of
-// conflicts, so the transaction never loses to writers of the same files; it
-// comes after them. match must be a pure function of partition values.
-func (t *Transaction) ReplaceWhere(match func(*AddFile) bool) { t.replace = match }
+// ReplaceWhere removes every live file for whose partition values (by physical
+// name, serialised) match is true, whatever the table's version when the commit
+// lands: the files are looked up in the snapshot and the commits since, again on
+// each attempt. It reads nothing in the sense of conflicts, so the transaction
+// never loses to writers of the same files; it comes after them. match must be a
+// pure function; it is called from several goroutines, and must not keep the map.
+func (t *Transaction) ReplaceWhere(match func(partitionValues map[string]*string) bool) {
+	t.replace = match
+}
+
+// GuardReplaced lets f refuse the commit by what ReplaceWhere would remove; f is
+// called before each attempt, and its error ends the transaction.
+func (t *Transaction) GuardReplaced(f func(removed []*AddFile) error) { t.guard = f }
 
 // Revalidate lets the transaction go on after another writer changed metadata or
 // protocol: f is called with the snapshot that has the change, and says whether
@@ -178,6 +186,18 @@ func (t *Transaction) Commit(ctx context.Context) (*CommitResult, error) {
 	err := c.run(ctx)
 	if err != nil {
 		err = fmt.Errorf("txlog: commit to %s: %w", t.store.URL(), err)
+	}
+	return &c.res, err
+}
+
+// Plan does all that Commit does before its first request to write, and says what
+// the commit would be: State NotCommitted (or AlreadyApplied, NoOp), the version
+// it would try, and the files that it would remove.
+func (t *Transaction) Plan(ctx context.Context) (*CommitResult, error) {
+	c := &committer{t: t, snap: t.base, res: CommitResult{State: NotCommitted, Version: NoVersion}}
+	err := c.plan(ctx)
+	if err != nil {
+		err = fmt.Errorf("txlog: plan a commit to %s: %w", t.store.URL(), err)
 	}
 	return &c.res, err
 }
@@ -252,7 +272,7 @@ func onlyAdds(as []Action) bool {
 type readSet struct {
 	table   bool
 	filters []func(*AddFile) bool
-	files   map[string]struct{} // canonical paths
+	files   map[string]struct{} // canonical paths; see canonicalIn
 	txns    map[string]struct{}
 }
 
@@ -262,7 +282,7 @@ func (r *readSet) file(path string) {
 	if r.files == nil {
 		r.files = map[string]struct{}{}
 	}
-	r.files[CanonicalPath(path)] = struct{}{}
+	r.files[path] = struct{}{}
 }
 
 func (r *readSet) txn(appID string) {
