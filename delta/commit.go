@@ -1,0 +1,271 @@
+package delta
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// evolveTries bounds how often a write that adds columns is planned again because
+// another writer changed the metadata first.
+const evolveTries = 16
+
+// adopt makes w the write that p describes, prepared elsewhere.
+func (w *write) adopt(p *Prepared) (err error) {
+	if p.Format != preparedFormat {
+		return fmt.Errorf("prepared write has format %d, this release knows %d", p.Format, preparedFormat)
+	}
+	w.res.Key, w.res.RowsIn = p.Key, p.RowsIn
+	if w.by, err = partitioningOf(w.snap); err != nil {
+		return err
+	}
+	if err := w.selection(p.Declared); err != nil {
+		return err
+	}
+	w.schema, err = schema.Parse(p.Schema)
+	return err
+}
+
+// commit makes p part of the table, on the newest version that the handle knows;
+// the transaction finds newer ones by itself.
+func (w *write) commit(ctx context.Context, p *Prepared) error {
+	for try := 1; ; try++ {
+		if id := w.snap.Metadata().ID; id != p.TableID {
+			return fmt.Errorf("the write was prepared for the table with id %s, this is %s", p.TableID, id)
+		}
+		txn, err := w.transaction(p)
+		if err != nil {
+			return err
+		}
+		var res *txlog.CommitResult
+		if w.o.DryRun {
+			res, err = txn.Plan(ctx)
+		} else {
+			res, err = txn.Commit(ctx)
+		}
+		w.report(p, res, err)
+		w.t.saw(res.Snapshot)
+		var ce *ConflictError
+		if !p.Evolved || !errors.As(err, &ce) || ce.Kind != txlog.MetadataChanged || try == evolveTries {
+			return err
+		}
+		if w.snap, err = w.t.refresh(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// transaction builds p's transaction on w.snap.
+func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
+	o := &txlog.TxnOptions{
+		Operation: "WRITE", Parameters: w.parameters(p),
+		UserMetadata: w.o.UserMetadata, EngineInfo: w.t.opts.EngineInfo,
+		MaxElapsed: w.t.opts.CommitTimeout, Env: w.t.opts.Env,
+	}
+	if p.Key != "" {
+		o.Key = &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, OnReplay: p.OnReplay}
+	}
+	txn := w.snap.Begin(o)
+	if p.Evolved {
+		meta, err := w.evolve(p)
+		if err != nil {
+			return nil, err
+		}
+		txn.Add(meta)
+	}
+	for i := range p.Files {
+		txn.Add(p.Files[i].AddFile())
+	}
+	match, err := w.replaced(p)
+	if err != nil {
+		return nil, err
+	}
+	if match != nil {
+		txn.ReplaceWhere(match)
+		txn.GuardReplaced(func(removed []*txlog.AddFile) error { return w.shrink(p, removed) })
+	}
+	txn.Revalidate(func(s *txlog.Snapshot) error { return w.stillFits(s) })
+	return txn, nil
+}
+
+// replaced returns which live files the write takes out; nil for none.
+func (w *write) replaced(p *Prepared) (func(*txlog.AddFile) bool, error) {
+	switch {
+	case w.op == opAppend:
+		return nil, nil
+	case w.op == opOverwrite, w.op == opReload:
+		return func(*txlog.AddFile) bool { return true }, nil
+	case w.op == opReplaceWhere:
+		return func(f *txlog.AddFile) bool {
+			vs, err := w.by.values(f)
+			if err != nil {
+				return false // a value that is no value of the column matches no predicate
+			}
+			ok, err := w.by.eval(w.where, vs)
+			return err == nil && ok
+		}, nil
+	case w.op == opReplacePartitions:
+		set := w.declared
+		if set == nil {
+			set, _ = w.by.set(nil)
+			for _, raw := range p.Dynamic {
+				if err := set.addRaw(raw); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return func(f *txlog.AddFile) bool { return set.has(f.PartitionValues) }, nil
+	}
+	return nil, fmt.Errorf("%q is no operation", w.op)
+}
+
+// shrink refuses to replace many rows by few.
+func (w *write) shrink(p *Prepared, removed []*txlog.AddFile) error {
+	if w.o.MaxShrink == 0 || len(removed) == 0 {
+		return nil
+	}
+	before, after := rowsOf(removed), int64(0)
+	for i := range p.Files {
+		after += p.Files[i].Rows
+	}
+	want := fmt.Sprintf("a loss of at most %g %% of %d rows", w.o.MaxShrink*100, before)
+	if before < 0 {
+		return &GuardError{Limit: "MaxShrink", Want: want, Got: "files whose statistics do not say how many rows they hold"}
+	}
+	if float64(after) < float64(before)*(1-w.o.MaxShrink) {
+		return &GuardError{Limit: "MaxShrink", Want: want, Got: fmt.Sprintf("%d rows in their place", after)}
+	}
+	return nil
+}
+
+// rowsOf counts the rows of live files; -1 if the statistics of one do not say.
+func rowsOf(files []*txlog.AddFile) (rows int64) {
+	for _, f := range files {
+		n, err := f.NumRecords()
+		if err != nil {
+			return -1
+		}
+		if f.DeletionVector != nil {
+			n -= f.DeletionVector.Cardinality
+		}
+		rows += n
+	}
+	return rows
+}
+
+// stillFits says whether files written for w.schema are right for the table
+// after another writer changed its metadata or protocol.
+func (w *write) stillFits(s *txlog.Snapshot) error {
+	meta := s.Metadata()
+	if meta.ID != w.snap.Metadata().ID {
+		return fmt.Errorf("the table has been replaced: its id is now %s", meta.ID)
+	}
+	if !slices.Equal(meta.PartitionColumns, w.by.names) {
+		return fmt.Errorf("it is now partitioned by %q", meta.PartitionColumns)
+	}
+	mode := s.Properties().MappingMode()
+	if old := w.snap.Properties().MappingMode(); mode != old {
+		return fmt.Errorf("its column mapping changed from %s to %s", old, mode)
+	}
+	return written{mode}.fits(w.schema, s.Schema(), "")
+}
+
+// evolve returns the metadata with the columns that the write adds.
+//
+// On a table with column mapping the files carry physical names that were made
+// when they were written, so there the schema must still be the one they know.
+func (w *write) evolve(p *Prepared) (*txlog.Metadata, error) {
+	meta := *w.snap.Metadata()
+	if w.snap.Properties().MappingMode() != schema.MappingNone {
+		if meta.SchemaString != p.BaseSchema {
+			return nil, errors.New("another writer changed the columns of a table with column mapping; prepare the write again")
+		}
+		meta.Configuration = maps.Clone(meta.Configuration)
+		meta.Configuration[maxColumnID] = strconv.Itoa(int(largestID(w.schema)))
+		meta.SchemaString = p.Schema
+		return &meta, nil
+	}
+	merged, err := schema.Merge(w.snap.Schema(), w.schema)
+	if err != nil {
+		return nil, err
+	}
+	meta.SchemaString = merged.JSON()
+	return &meta, nil
+}
+
+const maxColumnID = "delta.columnMapping.maxColumnId"
+
+func largestID(s *schema.Struct) (id int32) {
+	for _, f := range s.Walk() {
+		if n, ok := f.ID(); ok {
+			id = max(id, n)
+		}
+	}
+	return id
+}
+
+func (w *write) parameters(p *Prepared) map[string]string {
+	mode := "Append"
+	if w.op.replaces() {
+		mode = "Overwrite"
+	}
+	by := w.by.names
+	if by == nil {
+		by = []string{}
+	}
+	ps := map[string]string{"mode": quote(mode), "partitionBy": quote(text(by))}
+	switch {
+	case w.op == opReplaceWhere:
+		ps["predicate"] = quote(text([]string{w.predicate}))
+	case w.op == opReplacePartitions && w.declared == nil:
+		ps["isDynamicPartitionOverwrite"] = quote("true")
+	case w.declared != nil:
+		ps["partitions"] = quote(text(w.declared.text))
+	}
+	return ps
+}
+
+// text returns v as JSON; quote returns s as a JSON string.
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return `""`
+	}
+	return string(b)
+}
+
+func quote(s string) string { return text(s) }
+
+// report fills the result from what the commit did.
+func (w *write) report(p *Prepared, c *txlog.CommitResult, err error) {
+	w.res.commit(c, err)
+	w.res.RowsIn = p.RowsIn
+	done := c.State == Committed || w.o.DryRun && err == nil && c.State == NotCommitted
+	if !done {
+		return
+	}
+	parts := map[string]struct{}{}
+	for i := range p.Files {
+		f := &p.Files[i]
+		w.res.RowsAdded += f.Rows
+		w.res.BytesAdded += f.Size
+		parts[w.by.format(f.PartitionValues)] = struct{}{}
+	}
+	w.res.FilesAdded = int64(len(p.Files))
+	for _, f := range c.Removed {
+		w.res.BytesRemoved += f.Size
+		parts[w.by.format(f.PartitionValues)] = struct{}{}
+	}
+	w.res.FilesRemoved, w.res.RowsRemoved = int64(len(c.Removed)), rowsOf(c.Removed)
+	if len(w.by.names) > 0 {
+		w.res.Partitions = slices.Sorted(maps.Keys(parts))
+	}
+}
+

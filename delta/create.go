@@ -1,0 +1,255 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// CreateOptions describe a new table. Nil means defaults.
+type CreateOptions struct {
+	Options
+
+	// PartitionBy names the partition columns, in order.
+	PartitionBy []string
+	// Properties are the table's: delta.* keys are checked, and turn on the table
+	// features that they need; delta.feature.NAME = supported adds a feature.
+	Properties  map[string]string
+	Name        string
+	Description string
+	// IfNotExists opens the table if it exists, also if another writer makes it at
+	// the same time. Its schema and properties are then its own.
+	IfNotExists bool
+}
+
+// Create makes a table without rows: its version 0. Of any number of concurrent
+// creations one succeeds; the others get [ErrTableExists], and change nothing.
+func Create(ctx context.Context, url string, s *schema.Struct, o *CreateOptions) (*Table, error) {
+	if o == nil {
+		o = &CreateOptions{}
+	}
+	t, err := newTable(ctx, url, &o.Options)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.create(ctx, s, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("delta: create %s: %w", t.URL(), err), t.closeOwn(&o.Options))
+	}
+	return t, nil
+}
+
+func (t *Table) create(ctx context.Context, s *schema.Struct, o *CreateOptions) error {
+	proto, meta, err := t.define(s, o)
+	if err != nil {
+		return err
+	}
+	snap, err := txlog.Load(ctx, t.store, t.loadOptions())
+	switch {
+	case err == nil && o.IfNotExists:
+		t.snap = snap
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w, at version %d", ErrTableExists, snap.Version())
+	case !errors.Is(err, ErrTableNotFound):
+		return err
+	}
+	if err := t.probe(ctx); err != nil {
+		return err
+	}
+	txn := txlog.BeginCreate(t.store, &txlog.TxnOptions{
+		Operation: "CREATE TABLE",
+		Parameters: map[string]string{
+			"isManaged": quote("false"), "description": quote(o.Description),
+			"partitionBy": quote(text(meta.PartitionColumns)), "properties": quote(text(meta.Configuration)),
+		},
+		EngineInfo: t.opts.EngineInfo, MaxElapsed: t.opts.CommitTimeout, Env: t.opts.Env,
+	})
+	txn.Add(proto, meta)
+	res, err := txn.Commit(ctx)
+	if errors.Is(err, ErrTableExists) && o.IfNotExists {
+		t.snap, err = txlog.Load(ctx, t.store, t.loadOptions())
+		return err
+	}
+	t.saw(res.Snapshot)
+	return err
+}
+
+// define checks the definition and derives the protocol that it needs.
+func (t *Table) define(s *schema.Struct, o *CreateOptions) (*txlog.Protocol, *txlog.Metadata, error) {
+	props := maps.Clone(o.Properties)
+	if props == nil {
+		props = map[string]string{}
+	}
+	mode, err := schema.ParseMappingMode(strings.ToLower(props["delta.columnMapping.mode"]))
+	if err != nil {
+		return nil, nil, err
+	}
+	if mode != schema.MappingNone {
+		var last int32
+		s, last = schema.AssignMapping(s, 0, func(*schema.Field) string { return "col-" + t.opts.Env.NewID() })
+		props[maxColumnID] = strconv.Itoa(int(last))
+	}
+	if err := s.Validate(mode); err != nil {
+		return nil, nil, err
+	}
+	if err := s.ValidateData(); err != nil {
+		return nil, nil, err
+	}
+	by, err := partitionColumns(s, o.PartitionBy)
+	if err != nil {
+		return nil, nil, err
+	}
+	proto, err := protocolFor(s, props)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := t.opts.Env.Now().UnixMilli()
+	meta := &txlog.Metadata{
+		ID: t.opts.Env.NewID(), Name: o.Name, Description: o.Description,
+		Format: txlog.Format{Provider: "parquet", Options: map[string]string{}}, SchemaString: s.JSON(),
+		PartitionColumns: by, CreatedTime: &now, Configuration: props,
+	}
+	return proto, meta, txlog.CheckWrite(proto, meta)
+}
+
+// partitionColumns resolves the names given to the schema's own spelling.
+func partitionColumns(s *schema.Struct, names []string) ([]string, error) {
+	by := []string{}
+	for _, n := range names {
+		i := s.Find(n)
+		if i < 0 {
+			return nil, fmt.Errorf("partition column %q is not in the schema", n)
+		}
+		f := &s.Fields[i]
+		switch f.Type.Kind() {
+		case schema.KindStruct, schema.KindArray, schema.KindMap, schema.KindVariant, schema.KindVoid:
+			return nil, fmt.Errorf("column %s is a %s: a table cannot be partitioned by it", f.Name, f.Type)
+		}
+		if slices.Contains(by, f.Name) {
+			return nil, fmt.Errorf("partition column %s is given twice", f.Name)
+		}
+		by = append(by, f.Name)
+	}
+	if len(by) > 0 && len(by) == len(s.Fields) {
+		return nil, errors.New("every column is a partition column: a data file needs one column at least")
+	}
+	return by, nil
+}
+
+// featureFor maps properties to the table features that they turn on.
+var featureFor = []struct {
+	property string
+	on       func(value string) bool
+	features []txlog.Feature
+}{
+	{"delta.appendOnly", isTrue, []txlog.Feature{"appendOnly"}},
+	{"delta.enableChangeDataFeed", isTrue, []txlog.Feature{"changeDataFeed"}},
+	{"delta.enableDeletionVectors", isTrue, []txlog.Feature{"deletionVectors"}},
+	{"delta.enableInCommitTimestamps", isTrue, []txlog.Feature{"inCommitTimestamp"}},
+	{"delta.enableRowTracking", isTrue, []txlog.Feature{"rowTracking", "domainMetadata"}},
+	{"delta.enableTypeWidening", isTrue, []txlog.Feature{"typeWidening"}},
+	{"delta.columnMapping.mode", func(v string) bool { return v != "" && !strings.EqualFold(v, "none") }, []txlog.Feature{"columnMapping"}},
+	{"delta.checkpointPolicy", func(v string) bool { return strings.EqualFold(v, "v2") }, []txlog.Feature{"v2Checkpoint"}},
+}
+
+func isTrue(v string) bool { return strings.EqualFold(v, "true") }
+
+const featurePrefix = "delta.feature."
+
+// protocolFor returns the least protocol that the schema and the properties need,
+// and takes delta.feature.* out of the properties: they are instructions, and are
+// not stored.
+func protocolFor(s *schema.Struct, props map[string]string) (*txlog.Protocol, error) {
+	need := map[txlog.Feature]bool{}
+	for _, f := range featureFor {
+		if f.on(props[f.property]) {
+			for _, n := range f.features {
+				need[n] = true
+			}
+		}
+	}
+	if usesNTZ(s) {
+		need["timestampNtz"] = true
+	}
+	explicit := false
+	for _, k := range slices.Sorted(maps.Keys(props)) {
+		if name, ok := strings.CutPrefix(k, featurePrefix); ok {
+			if v := props[k]; v != "supported" && v != "enabled" {
+				return nil, fmt.Errorf("property %s is %q, want supported", k, v)
+			}
+			need[txlog.Feature(name)], explicit = true, true
+			delete(props, k)
+		}
+	}
+	return leastProtocol(need, explicit), nil
+}
+
+// legacy are the features that protocol versions before table features can say.
+var legacy = map[txlog.Feature][2]int{
+	"appendOnly": {1, 2}, "invariants": {1, 2}, "checkConstraints": {1, 3},
+	"changeDataFeed": {1, 4}, "generatedColumns": {1, 4}, "columnMapping": {2, 5}, "identityColumns": {1, 6},
+}
+
+// readerFeatures need the reader to know them.
+var readerFeatures = map[txlog.Feature]bool{
+	"columnMapping": true, "deletionVectors": true, "timestampNtz": true, "v2Checkpoint": true,
+	"vacuumProtocolCheck": true, "typeWidening": true,
+}
+
+// leastProtocol returns a table-features protocol when some feature needs one,
+// and otherwise the old numbers, which every reader knows.
+func leastProtocol(need map[txlog.Feature]bool, explicit bool) *txlog.Protocol {
+	p := &txlog.Protocol{MinReaderVersion: 1, MinWriterVersion: 2}
+	modern := explicit
+	for f := range need {
+		v, old := legacy[f]
+		modern = modern || !old || v[1] > 2
+		p.MinReaderVersion, p.MinWriterVersion = max(p.MinReaderVersion, v[0]), max(p.MinWriterVersion, v[1])
+	}
+	if !modern {
+		return p
+	}
+	// A legacy number above 2 would switch on all that it stands for; naming the
+	// features asks less of readers and writers.
+	need["appendOnly"], need["invariants"] = true, true
+	p = &txlog.Protocol{MinReaderVersion: 1, MinWriterVersion: 7}
+	for _, f := range slices.Sorted(maps.Keys(need)) {
+		p.WriterFeatures = append(p.WriterFeatures, f)
+		if readerFeatures[f] {
+			p.MinReaderVersion = 3
+			p.ReaderFeatures = append(p.ReaderFeatures, f)
+		}
+	}
+	return p
+}
+
+func usesNTZ(s *schema.Struct) bool {
+	return containsKind(s, schema.KindTimestampNTZ)
+}
+
+func containsKind(t schema.DataType, k schema.Kind) bool {
+	switch t := t.(type) {
+	case *schema.Struct:
+		return slices.ContainsFunc(t.Fields, func(f schema.Field) bool { return containsKind(f.Type, k) })
+	case *schema.Array:
+		return containsKind(t.Element, k)
+	case *schema.Map:
+		return containsKind(t.Key, k) || containsKind(t.Value, k)
+	}
+	return t.Kind() == k
+}
+
+// missingFeature names a table feature that the schema needs and p lacks.
+func missingFeature(p *txlog.Protocol, s *schema.Struct) txlog.Feature {
+	if usesNTZ(s) && !p.HasReaderFeature("timestampNtz") {
+		return "timestampNtz"
+	}
+	return ""
+}

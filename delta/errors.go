@@ -1,0 +1,77 @@
+package delta
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/deltalog/deltalog/txlog"
+)
+
+// Names of txlog that callers of this package need.
+type (
+	// Version is the number of a commit.
+	Version = txlog.Version
+	// State says what became of a write.
+	State = txlog.State
+	// ConflictError, KeyError and CommitUnknownError are what a commit may end with.
+	ConflictError      = txlog.ConflictError
+	KeyError           = txlog.KeyError
+	CommitUnknownError = txlog.CommitUnknownError
+	// UnsupportedFeatureError lists table features that this library lacks.
+	UnsupportedFeatureError = txlog.UnsupportedFeatureError
+)
+
+// The states of a write.
+const (
+	NotCommitted   = txlog.NotCommitted
+	Committed      = txlog.Committed
+	AlreadyApplied = txlog.AlreadyApplied
+	NoOp           = txlog.NoOp
+	Unknown        = txlog.Unknown
+)
+
+// NoVersion is the version before the first.
+const NoVersion = txlog.NoVersion
+
+// Errors to test with errors.Is.
+var (
+	ErrConflict         = txlog.ErrConflict
+	ErrRetriesExhausted = txlog.ErrRetriesExhausted
+	ErrCommitUnknown    = txlog.ErrCommitUnknown
+	ErrKeyReused        = txlog.ErrKeyReused
+	ErrTableExists      = txlog.ErrTableExists
+	ErrTableNotFound    = txlog.ErrTableNotFound
+	ErrVersionNotFound  = txlog.ErrVersionNotFound
+	ErrCorrupt          = txlog.ErrCorrupt
+	ErrAppendOnly       = txlog.ErrAppendOnly
+
+	// ErrEmptyInput: the source had no rows, and WriteOptions.OnEmpty is EmptyError.
+	ErrEmptyInput = errors.New("input has no rows")
+)
+
+// A PartitionError says that a row belongs to a partition that the write must
+// not touch. Nothing was committed.
+type PartitionError struct {
+	Partition string   // "ds=2026-01-06"
+	Row       int64    // the first such row of the input, from 0
+	Want      []string // the declared partitions, or the predicate
+}
+
+// Error names the partition, the row and what was declared.
+func (e *PartitionError) Error() string {
+	return fmt.Sprintf("row %d is in partition %s, outside the declared %s; nothing was committed", e.Row, e.Partition, strings.Join(e.Want, "; "))
+}
+
+// A GuardError says that a write was refused by one of its own limits
+// (WriteOptions.MinRows, MaxShrink). Nothing was committed.
+type GuardError struct {
+	Limit string // "MinRows", "MaxShrink"
+	Want  string
+	Got   string
+}
+
+// Error names the limit and both numbers.
+func (e *GuardError) Error() string {
+	return fmt.Sprintf("%s: want %s, got %s; nothing was committed", e.Limit, e.Want, e.Got)
+}

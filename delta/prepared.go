@@ -1,0 +1,65 @@
+package delta
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/deltalog/deltalog/writer"
+)
+
+// An operation is one of the writes.
+type operation string
+
+const (
+	opAppend            operation = "append"
+	opReplacePartitions operation = "replace-partitions"
+	opReplaceWhere      operation = "replace-where"
+	opOverwrite         operation = "overwrite"
+	opReload            operation = "reload"
+)
+
+func (op operation) replaces() bool { return op != opAppend }
+
+// A Prepared is a write whose files are complete, and that no commit names yet.
+// It is plain data with a stable JSON form: another process may commit it, and
+// may commit it any number of times, with one effect.
+type Prepared struct {
+	Format     int        `json:"format"` // 1
+	TableID    string     `json:"tableId"`
+	Operation  string     `json:"operation"`
+	ReadAt     Version    `json:"readVersion"`
+	Key        string     `json:"key"`
+	KeyVersion int64      `json:"keyVersion"`
+	Sequence   bool       `json:"sequence,omitempty"`
+	OnReplay   ReplayPolicy `json:"onReplay,omitempty"`
+	RowsIn     int64      `json:"rowsIn"`
+	// Schema is the table's schema that the files were written for, Evolved if it
+	// has columns that the table had not; BaseSchema is what the table had then.
+	Schema     string `json:"schema"`
+	Evolved    bool   `json:"evolved,omitempty"`
+	BaseSchema string `json:"baseSchema,omitempty"`
+	// What is replaced.
+	Declared  []Partition          `json:"declared,omitempty"`
+	Dynamic   []map[string]*string `json:"dynamic,omitempty"` // by physical names
+	Predicate string               `json:"predicate,omitempty"`
+	MaxShrink float64              `json:"maxShrink,omitempty"`
+
+	UserMetadata string            `json:"userMetadata,omitempty"`
+	Files        []writer.DataFile `json:"files"`
+}
+
+const preparedFormat = 1
+
+// MarshalBinary returns p as JSON.
+func (p *Prepared) MarshalBinary() ([]byte, error) { return json.Marshal(p) }
+
+// UnmarshalBinary reads what MarshalBinary made.
+func (p *Prepared) UnmarshalBinary(data []byte) error {
+	if err := json.Unmarshal(data, p); err != nil {
+		return fmt.Errorf("delta: prepared write: %w", err)
+	}
+	if p.Format != preparedFormat {
+		return fmt.Errorf("delta: prepared write has format %d, this release knows %d", p.Format, preparedFormat)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package delta
+
+import (
+	"errors"
+
+	"github.com/deltalog/deltalog/txlog"
+)
+
+// A Result says what a write did. It is filled, as far as things are known, also
+// when the write returns an error, and everything in it is true.
+type Result struct {
+	Operation string // "append", "replace-partitions", "replace-where", "overwrite", "reload"
+	State     State
+	// Version holds the work if State is Committed or AlreadyApplied; NoVersion if
+	// the commit is no longer in the log. It is the version attempted if Unknown.
+	Version Version
+	// Retryable says whether sending the same work again may help, and is safe.
+	// With a key it is safe always; without one, only if nothing was committed.
+	Retryable bool
+	Attempts  int  // versions tried
+	Recovered bool // the log, read back, told the outcome after the store had not
+	DryRun    bool
+
+	RowsIn       int64 // rows read from the source
+	RowsAdded    int64 // rows in the files of the commit
+	RowsRemoved  int64 // rows in the files taken out; -1 where their statistics do not say
+	FilesAdded   int64
+	FilesRemoved int64
+	BytesAdded   int64
+	BytesRemoved int64
+	// Partitions are those that were written or emptied: "ds=2026-01-05".
+	Partitions []string
+	Key        string
+	// Warnings are failures after the commit, or while removing staged files; they
+	// do not change the outcome.
+	Warnings []error
+}
+
+func (r *Result) commit(c *txlog.CommitResult, err error) {
+	r.State, r.Version, r.Attempts, r.Recovered = c.State, c.Version, c.Attempts, c.Recovered
+	r.Warnings = append(r.Warnings, c.Warnings...)
+	r.Retryable = retryable(r.State, err, r.Key != "")
+}
+
+// retryable says whether the same call may succeed later, and is safe to make.
+func retryable(s State, err error, keyed bool) bool {
+	if err == nil {
+		return false
+	}
+	if s == Unknown {
+		return keyed
+	}
+	var feature *UnsupportedFeatureError
+	switch {
+	case errors.Is(err, ErrKeyReused), errors.Is(err, ErrTableExists), errors.Is(err, ErrAppendOnly), errors.As(err, &feature):
+		return false
+	}
+	return !rejected(err)
+}

@@ -1,0 +1,415 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/expr"
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/schema"
+	"github.com/deltalog/deltalog/writer"
+)
+
+// Append adds the source's rows. It conflicts with no other writer's rows.
+func (t *Table) Append(ctx context.Context, src Source, o *WriteOptions) (*Result, error) {
+	return t.write(ctx, opAppend, "", src, o)
+}
+
+// ReplacePartitions makes partitions hold the source's rows and no others: those
+// of [WriteOptions.Partitions], or those that the source has rows for. Other
+// partitions are not touched. Two replacements of one partition come one after
+// the other, whatever they have seen of each other; a row appended meanwhile is
+// replaced or kept as a whole commit, never by halves.
+func (t *Table) ReplacePartitions(ctx context.Context, src Source, o *WriteOptions) (*Result, error) {
+	return t.write(ctx, opReplacePartitions, "", src, o)
+}
+
+// ReplaceWhere makes the partitions for which predicate is true hold the source's
+// rows and no others. The predicate is SQL on partition columns; a row outside is
+// a [*PartitionError].
+func (t *Table) ReplaceWhere(ctx context.Context, predicate string, src Source, o *WriteOptions) (*Result, error) {
+	return t.write(ctx, opReplaceWhere, predicate, src, o)
+}
+
+// Overwrite makes the table hold the source's rows and no others.
+func (t *Table) Overwrite(ctx context.Context, src Source, o *WriteOptions) (*Result, error) {
+	return t.write(ctx, opOverwrite, "", src, o)
+}
+
+// Reload is Overwrite for small tables that are loaded anew each time (truncate
+// and load in one commit): it differs in the name that the history shows, and in
+// refusing a source without rows unless [WriteOptions.OnEmpty] allows it, as all
+// writes do. [WriteOptions.MinRows] and MaxShrink guard against half a source.
+func (t *Table) Reload(ctx context.Context, src Source, o *WriteOptions) (*Result, error) {
+	return t.write(ctx, opReload, "", src, o)
+}
+
+// Prepare writes the source's rows as files for an operation ("append",
+// "replace-partitions", "replace-where", "overwrite", "reload"), and commits
+// nothing. Without a key the prepared write gets one of its own, so that
+// [Table.Commit] applies it once however often it is called. predicate is for
+// replace-where, else empty. The error of a write that is refused is the same
+// that the write itself would return; its files are removed.
+func (t *Table) Prepare(ctx context.Context, op, predicate string, src Source, o *WriteOptions) (*Prepared, *Result, error) {
+	w := t.newWrite(operation(op), predicate, o)
+	p, err := w.prepare(ctx, src)
+	if err != nil {
+		w.discard(ctx)
+		return nil, w.res, w.wrap(err)
+	}
+	if p == nil {
+		return nil, w.res, nil
+	}
+	if p.Key == "" {
+		p.Key, p.KeyVersion = "deltalog/prepared/"+t.opts.Env.NewID(), 0
+	}
+	return p, w.res, nil
+}
+
+// Commit commits what Prepare made, here or in another process. Calling it again
+// is safe at any time: the result is then AlreadyApplied. It never deletes the
+// prepared files; [Table.Discard] does.
+func (t *Table) Commit(ctx context.Context, p *Prepared) (*Result, error) {
+	w := t.newWrite(operation(p.Operation), p.Predicate, &WriteOptions{MaxShrink: p.MaxShrink, UserMetadata: p.UserMetadata})
+	err := w.adopt(p)
+	if err == nil {
+		err = w.commit(ctx, p)
+	}
+	return w.res, w.wrap(err)
+}
+
+// Discard deletes the files of a prepared write, unless its key says that it is
+// in the table.
+func (t *Table) Discard(ctx context.Context, p *Prepared) error {
+	a, err := t.Lookup(ctx, p.Key)
+	if err != nil {
+		return err
+	}
+	if a != nil {
+		return fmt.Errorf("delta: discard: the write is in the table, as version %d", a.Version)
+	}
+	return errors.Join(t.deleteFiles(ctx, p.Files)...)
+}
+
+func (t *Table) write(ctx context.Context, op operation, predicate string, src Source, o *WriteOptions) (*Result, error) {
+	w := t.newWrite(op, predicate, o)
+	p, err := w.prepare(ctx, src)
+	if err == nil && p != nil {
+		err = w.commit(ctx, p)
+	}
+	if w.res.State != Committed && w.res.State != Unknown {
+		w.discard(ctx)
+	}
+	return w.res, w.wrap(err)
+}
+
+// A write carries one write from the source to the commit.
+type write struct {
+	t         *Table
+	op        operation
+	predicate string
+	o         WriteOptions
+	snap      *txlog.Snapshot
+	by        *partitioning
+	declared  *partitionSet // nil: nothing declared
+	where     *expr.Bound   // nil unless replace-where
+	schema    *schema.Struct
+	evolved   bool
+	out       *writer.Writer
+	res       *Result
+}
+
+func (t *Table) newWrite(op operation, predicate string, o *WriteOptions) *write {
+	w := &write{t: t, op: op, predicate: predicate, o: o.withDefaults(), snap: t.known()}
+	w.res = &Result{
+		Operation: string(op), State: NotCommitted, Version: NoVersion,
+		Key: w.o.Key, DryRun: w.o.DryRun,
+	}
+	if w.o.Txn != nil {
+		w.res.Key = w.o.Txn.AppID
+	}
+	return w
+}
+
+func (w *write) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	w.res.Retryable = retryable(w.res.State, err, w.res.Key != "")
+	return fmt.Errorf("delta: %s to %s: %w", w.op, w.t.URL(), err)
+}
+
+// prepare writes the files. A nil Prepared without error means that there is
+// nothing to commit, and that w.res says why.
+func (w *write) prepare(ctx context.Context, src Source) (*Prepared, error) {
+	if err := w.check(ctx, src); err != nil {
+		return nil, err
+	}
+	if done, err := w.replayed(ctx, src); done || err != nil {
+		return nil, err
+	}
+	if !w.o.DryRun {
+		if err := w.t.probe(ctx); err != nil {
+			return nil, err
+		}
+	}
+	out, err := w.load(ctx, src, false)
+	if err != nil {
+		return nil, err
+	}
+	if out.Rows < w.o.MinRows {
+		return nil, &GuardError{Limit: "MinRows", Want: fmt.Sprintf("%d rows", w.o.MinRows), Got: fmt.Sprintf("%d", out.Rows)}
+	}
+	if out.Rows == 0 {
+		if done, err := w.empty(); done || err != nil {
+			return nil, err
+		}
+	}
+	return w.describe(out), nil
+}
+
+// check settles everything that needs no row.
+func (w *write) check(ctx context.Context, src Source) (err error) {
+	if err := w.o.validate(w.op); err != nil {
+		return err
+	}
+	meta := w.snap.Metadata()
+	if err := txlog.CheckWrite(w.snap.Protocol(), meta); err != nil {
+		return err
+	}
+	if w.op.replaces() && w.snap.Properties().AppendOnly() {
+		return fmt.Errorf("%w: property delta.appendOnly is true", ErrAppendOnly)
+	}
+	if w.by, err = partitioningOf(w.snap); err != nil {
+		return err
+	}
+	if w.op == opReplacePartitions && len(w.by.names) == 0 {
+		return errors.New("the table is not partitioned: use reload to replace all of it")
+	}
+	if err := w.selection(w.o.Partitions); err != nil {
+		return err
+	}
+	return w.fit(src.Schema())
+}
+
+// selection binds the declared partitions and the predicate.
+func (w *write) selection(declared []Partition) (err error) {
+	if len(declared) > 0 {
+		if w.declared, err = w.by.set(declared); err != nil {
+			return err
+		}
+	}
+	switch {
+	case w.op != opReplaceWhere && w.predicate != "":
+		return fmt.Errorf("a predicate is for %s only", opReplaceWhere)
+	case w.op == opReplaceWhere:
+		w.where, err = w.by.bind(w.predicate, w.snap.Schema())
+	}
+	return err
+}
+
+// fit settles the schema that the files are written for.
+func (w *write) fit(in *arrow.Schema) error {
+	w.schema = w.snap.Schema()
+	if !w.o.EvolveSchema {
+		return nil
+	}
+	input, err := arrowvec.FromArrowSchema(in)
+	if err != nil {
+		return err
+	}
+	merged, err := schema.Merge(w.schema, input)
+	if err != nil {
+		return err
+	}
+	if len(merged.JSON()) == len(w.schema.JSON()) && schema.Equal(merged, w.schema) {
+		return nil
+	}
+	if missing := missingFeature(w.snap.Protocol(), merged); missing != "" {
+		return fmt.Errorf("a new column needs the table feature %s, which the table does not have", missing)
+	}
+	if w.snap.Properties().MappingMode() != schema.MappingNone {
+		merged, _ = schema.AssignMapping(merged, w.lastColumnID(), func(*schema.Field) string { return "col-" + w.t.opts.Env.NewID() })
+	}
+	w.schema, w.evolved = merged, true
+	return nil
+}
+
+// lastColumnID returns the largest column id that the table ever used.
+func (w *write) lastColumnID() int32 {
+	n, _ := strconv.ParseInt(w.snap.Metadata().Configuration[maxColumnID], 10, 32)
+	return max(int32(n), largestID(w.snap.Schema()))
+}
+
+// replayed looks whether the key is used up, as far as that can be told without
+// writing files: always for a sequence and for policies that do not look at the
+// content; else by a first reading of a source that can be read twice.
+func (w *write) replayed(ctx context.Context, src Source) (done bool, err error) {
+	k := w.key(0)
+	if k == nil {
+		return false, nil
+	}
+	prior, err := w.snap.Txn(ctx, k.AppID)
+	if err != nil || prior == nil {
+		return false, err
+	}
+	if !k.Sequence && k.OnReplay != txlog.ReplaySkip && k.OnReplay != txlog.ReplayFail {
+		r, ok := src.(Repeatable)
+		if !ok || !r.Repeatable() {
+			return false, nil
+		}
+		out, err := w.load(ctx, src, true)
+		if err != nil {
+			return false, err
+		}
+		k = w.key(w.digest(out))
+	}
+	done, at, err := w.snap.CheckKey(ctx, k)
+	if done {
+		w.res.State, w.res.Version = AlreadyApplied, at
+	}
+	return done, err
+}
+
+// load reads the source once: into files, or only to count and digest its rows.
+func (w *write) load(ctx context.Context, src Source, countOnly bool) (*writer.Output, error) {
+	c := &writer.Config{
+		Store: w.t.store, Schema: w.schema, PartitionColumns: w.by.names, Properties: w.snap.Properties(),
+		TargetFileSize: w.o.TargetFileSize, MaxMemory: w.o.MaxMemory, Parallel: w.o.Parallel,
+		EngineInfo: w.t.opts.EngineInfo, Admit: w.admit, Digest: w.o.Key != "", NoFiles: countOnly,
+		Env: w.t.opts.Env,
+	}
+	if w.o.DryRun {
+		c.Store = discardStore{w.t.store}
+	}
+	if w.o.Progress != nil && !countOnly {
+		c.Progress = func(p writer.Progress) { w.o.Progress(Progress{p.Rows, p.Bytes, p.Files}) }
+	}
+	out, err := writer.New(c)
+	if err != nil {
+		return nil, err
+	}
+	if !countOnly {
+		w.out = out
+	}
+	w.res.RowsIn = 0
+	for rec, err := range src.Batches(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("read the source after row %d: %w", w.res.RowsIn, err)
+		}
+		if err := out.Write(ctx, rec); err != nil {
+			return nil, err
+		}
+		w.res.RowsIn += rec.NumRows()
+	}
+	return out.Close(ctx)
+}
+
+// admit refuses rows outside the declared partitions, before any is committed.
+func (w *write) admit(p writer.Partition, row int64) error {
+	if w.declared != nil && !w.declared.has(p.Raw) {
+		return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: w.declared.text}
+	}
+	if w.where != nil {
+		ok, err := w.by.eval(w.where, p.Values)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: []string{w.predicate}}
+		}
+	}
+	return nil
+}
+
+// empty applies the policy for a source without rows.
+func (w *write) empty() (done bool, err error) {
+	switch {
+	case w.o.OnEmpty == EmptyError:
+		return false, ErrEmptyInput
+	case w.o.OnEmpty == EmptyNoOp, w.op == opReplacePartitions && w.declared == nil:
+		w.res.State, w.res.Version = NoOp, w.snap.Version()
+		return true, nil
+	}
+	return false, nil
+}
+
+// key returns the idempotency key with the content's digest, or nil.
+func (w *write) key(content int64) *txlog.Key {
+	switch {
+	case w.o.Txn != nil:
+		return &txlog.Key{AppID: w.o.Txn.AppID, Version: w.o.Txn.Version, Sequence: true}
+	case w.o.Key != "":
+		return &txlog.Key{AppID: w.o.Key, Version: content, OnReplay: w.o.OnReplay.policy(w.op)}
+	}
+	return nil
+}
+
+// digest fingerprints the work: the rows, and what is done with them.
+func (w *write) digest(out *writer.Output) int64 {
+	if w.o.Key == "" {
+		return 0
+	}
+	context := []string{string(w.op), w.predicate}
+	if w.declared != nil {
+		context = append(context, w.declared.sorted()...)
+	}
+	return out.Digest.Sum(strings.Join(context, "\x00"))
+}
+
+func (w *write) describe(out *writer.Output) *Prepared {
+	p := &Prepared{
+		Format: preparedFormat, TableID: w.snap.Metadata().ID, Operation: string(w.op), ReadAt: w.snap.Version(),
+		RowsIn: out.Rows, Schema: w.schema.JSON(), Evolved: w.evolved,
+		Declared: w.o.Partitions, Predicate: w.predicate, MaxShrink: w.o.MaxShrink,
+		UserMetadata: w.o.UserMetadata, Files: out.Files,
+	}
+	if w.evolved {
+		p.BaseSchema = w.snap.Metadata().SchemaString
+	}
+	if k := w.key(w.digest(out)); k != nil {
+		p.Key, p.KeyVersion, p.Sequence, p.OnReplay = k.AppID, k.Version, k.Sequence, k.OnReplay
+	}
+	if w.op == opReplacePartitions && w.declared == nil {
+		for _, part := range out.Partitions {
+			p.Dynamic = append(p.Dynamic, part.Raw)
+		}
+	}
+	return p
+}
+
+// discard removes files that no commit names, within a time of its own, because
+// the context may be what ended the write.
+func (w *write) discard(ctx context.Context) {
+	if w.out == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	defer cancel()
+	if err := w.out.Abort(ctx); err != nil {
+		w.res.Warnings = append(w.res.Warnings, fmt.Errorf("delta: staged files were left for vacuum: %w", err))
+	}
+	w.out = nil
+}
+
+const cleanUpTimeout = 30 * time.Second
+
+func (t *Table) deleteFiles(ctx context.Context, files []writer.DataFile) (errs []error) {
+	for i := range files {
+		name, err := files[i].AddFile().ObjectName(t.URL())
+		if err == nil {
+			err = t.store.Delete(ctx, name)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("delta: delete %s: %w", files[i].Path, err))
+		}
+	}
+	return errs
+}
