@@ -114,6 +114,14 @@ func (d Decimal128) Neg() Decimal128 {
 	return Decimal128{lo: lo, hi: int64(hi)}
 }
 
+// Add returns d+e; ok is false if it does not fit in 128 bits.
+func (d Decimal128) Add(e Decimal128) (sum Decimal128, ok bool) {
+	lo, carry := bits.Add64(d.lo, e.lo, 0)
+	hi, _ := bits.Add64(uint64(d.hi), uint64(e.hi), carry)
+	sum = Decimal128{lo: lo, hi: int64(hi)}
+	return sum, (d.hi < 0) != (e.hi < 0) || (sum.hi < 0) == (d.hi < 0)
+}
+
 // Cmp compares two values of one scale. See [CompareDecimals].
 func (d Decimal128) Cmp(e Decimal128) int {
 	switch {

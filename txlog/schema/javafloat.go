@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// appendJavaFloat writes f as Java's Double.toString and Float.toString do:
+// AppendFloat writes a double (bits 64) or float (bits 32) as Java's toString does:
 // 1.0, 0.001, 1.0E7, 1.0E-5, NaN, Infinity. The digits are the fewest that read
 // back as f.
-func appendJavaFloat(dst []byte, f float64, bits int) []byte {
+func AppendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case f != f:
 		return append(dst, "NaN"...)

@@ -137,9 +137,9 @@ func (v Value) appendText(dst []byte) []byte {
 	case KindBoolean:
 		return strconv.AppendBool(dst, v.lo != 0)
 	case KindFloat:
-		return appendJavaFloat(dst, v.Float64(), 32)
+		return AppendFloat(dst, v.Float64(), 32)
 	case KindDouble:
-		return appendJavaFloat(dst, v.Float64(), 64)
+		return AppendFloat(dst, v.Float64(), 64)
 	case KindDecimal:
 		return Decimal128{lo: v.lo, hi: v.hi}.Append(dst, int(v.scale))
 	case KindDate:
