@@ -130,7 +130,6 @@ func (c *committer) put(ctx context.Context, v Version, body []byte) (winner *Co
 			return nil, nil
 		}
 		switch {
-		case errors.Is(err, logstore.ErrExist):
 		case errors.Is(err, logstore.ErrUnavailable):
 			// Not carried out: nothing new to find out.
 		case definite(err):
@@ -138,9 +137,11 @@ func (c *committer) put(ctx context.Context, v Version, body []byte) (winner *Co
 				return nil, err
 			}
 		default:
+			// Also ErrExist: below us somebody may have sent the request twice, and
+			// the second may have met the first.
 			open = true
 		}
-		if open || errors.Is(err, logstore.ErrExist) {
+		if open {
 			w, mine, rerr := c.readBack(ctx, v, body)
 			switch {
 			case mine:
