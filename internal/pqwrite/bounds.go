@@ -14,27 +14,22 @@ import (
 // any prefix that Delta's statistics keep.
 const maxBound = 4096
 
-// A Bound is the smallest or largest value of a column; which field holds it
+// A bound is the smallest or largest value of a column; which field holds it
 // follows from the column's type.
-type Bound struct {
-	// Int is a boolean (0 or 1), an integer, a date (days), a timestamp
-	// (microseconds), or the low 64 bits of a decimal's unscaled value.
-	Int int64
-	// High is the high 64 bits of a decimal's unscaled value.
-	High int64
-	// Float is a float or double, never NaN.
-	Float float64
-	// Bytes is a string or binary value, at most 4096 bytes of it.
-	Bytes []byte
+type bound struct {
+	int   int64 // boolean, integer, date, timestamp, low word of a decimal
+	high  int64 // high word of a decimal
+	float float64
+	bytes []byte
 }
 
 // bounds are the bounds of some of a column's values.
 type bounds struct {
 	ok       bool // there are bounds
 	nan      bool // there is a NaN
-	minCut   bool // min.Bytes is a prefix
-	maxCut   bool // max.Bytes is a prefix: less than the largest value
-	min, max Bound
+	minCut   bool // min.bytes is a prefix
+	maxCut   bool // max.bytes is a prefix: less than the largest value
+	min, max bound
 }
 
 // boundsOf finds the bounds of p. Byte bounds refer to p's memory until kept.
@@ -47,10 +42,10 @@ func (c *column) boundsOf(p *values) bounds {
 		ones := vec.CountBits(p.fixed, 0, p.n)
 		b := bounds{ok: true}
 		if ones == p.n {
-			b.min.Int = 1
+			b.min.int = 1
 		}
 		if ones > 0 {
-			b.max.Int = 1
+			b.max.int = 1
 		}
 		return b
 	case c.phys == format.ByteArray:
@@ -70,9 +65,9 @@ func (c *column) boundsOf(p *values) bounds {
 }
 
 func intBounds(lo, hi int64, k vec.Kind) bounds {
-	b := bounds{ok: true, min: Bound{Int: lo}, max: Bound{Int: hi}}
+	b := bounds{ok: true, min: bound{int: lo}, max: bound{int: hi}}
 	if k == vec.Decimal128 {
-		b.min.High, b.max.High = lo>>63, hi>>63
+		b.min.high, b.max.high = lo>>63, hi>>63
 	}
 	return b
 }
@@ -116,12 +111,12 @@ func floatBounds[T float32 | float64](v []T) bounds {
 		return b
 	}
 	// A column of infinities alone never passes x < +Inf, and needs not.
-	b.min.Float, b.max.Float = float64(lo), float64(hi)
+	b.min.float, b.max.float = float64(lo), float64(hi)
 	if lo == 0 {
-		b.min.Float = math.Copysign(0, -1)
+		b.min.float = math.Copysign(0, -1)
 	}
 	if hi == 0 {
-		b.max.Float = 0
+		b.max.float = 0
 	}
 	return b
 }
@@ -148,7 +143,7 @@ func bytesBounds(p *values) bounds {
 		}
 		at = end
 	}
-	return bounds{ok: true, min: Bound{Bytes: lo}, max: Bound{Bytes: hi}}
+	return bounds{ok: true, min: bound{bytes: lo}, max: bound{bytes: hi}}
 }
 
 // key returns the first 8 bytes of data[from:to] as a number that orders as they
@@ -189,7 +184,7 @@ func decimalBounds(b []byte, width int) bounds {
 	return bounds{ok: true, min: decimalBound(lo), max: decimalBound(hi)}
 }
 
-func decimalBound(b []byte) Bound {
+func decimalBound(b []byte) bound {
 	var be [16]byte
 	if int8(b[0]) < 0 {
 		for i := range be {
@@ -197,19 +192,19 @@ func decimalBound(b []byte) Bound {
 		}
 	}
 	copy(be[16-len(b):], b)
-	return Bound{High: int64(binary.BigEndian.Uint64(be[:])), Int: int64(binary.BigEndian.Uint64(be[8:]))}
+	return bound{high: int64(binary.BigEndian.Uint64(be[:])), int: int64(binary.BigEndian.Uint64(be[8:]))}
 }
 
 // keep makes byte bounds the owner's own, cut to maxBound. They are not nil: an
 // empty string is a bound, too.
 func (b *bounds) keep() {
-	for _, x := range []struct {
-		bytes *[]byte
-		cut   *bool
-	}{{&b.min.Bytes, &b.minCut}, {&b.max.Bytes, &b.maxCut}} {
-		*x.cut = len(*x.bytes) > maxBound
-		*x.bytes = append([]byte{}, (*x.bytes)[:min(len(*x.bytes), maxBound)]...)
-	}
+	b.min.bytes, _ = kept(b.min.bytes) // a prefix is a lower bound as well
+	b.max.bytes, b.maxCut = kept(b.max.bytes)
+}
+
+func kept(b []byte) (own []byte, cut bool) {
+	cut = len(b) > maxBound
+	return append([]byte{}, b[:min(len(b), maxBound)]...), cut
 }
 
 // merge widens b by o.
@@ -221,7 +216,7 @@ func (b *bounds) merge(o *bounds, c *column) {
 		*b = *o
 	default:
 		if c.compare(o.min, b.min) < 0 {
-			b.min, b.minCut = o.min, o.minCut
+			b.min = o.min
 		}
 		// Of two equal prefixes the cut one stands for the larger value.
 		if d := c.compare(o.max, b.max); d > 0 || d == 0 && o.maxCut {
@@ -232,18 +227,18 @@ func (b *bounds) merge(o *bounds, c *column) {
 }
 
 // compare orders two bounds of c's type.
-func (c *column) compare(a, b Bound) int {
+func (c *column) compare(a, b bound) int {
 	switch {
 	case c.phys == format.ByteArray:
-		return bytes.Compare(a.Bytes, b.Bytes)
+		return bytes.Compare(a.bytes, b.bytes)
 	case c.phys == format.Float || c.phys == format.Double:
-		return compareOf(a.Float, b.Float)
-	case a.High != b.High:
-		return compareOf(a.High, b.High)
+		return compareOf(a.float, b.float)
+	case a.high != b.high:
+		return compareOf(a.high, b.high)
 	case c.kind == vec.Decimal128:
-		return compareOf(uint64(a.Int), uint64(b.Int))
+		return compareOf(uint64(a.int), uint64(b.int))
 	}
-	return compareOf(a.Int, b.Int)
+	return compareOf(a.int, b.int)
 }
 
 func compareOf[T int64 | uint64 | float64](a, b T) int {
@@ -257,23 +252,23 @@ func compareOf[T int64 | uint64 | float64](a, b T) int {
 }
 
 // plain returns a bound as Parquet's statistics spell it.
-func (c *column) plain(b Bound) []byte {
+func (c *column) plain(b bound) []byte {
 	switch c.phys {
 	case format.Boolean:
-		return []byte{byte(b.Int)}
+		return []byte{byte(b.int)}
 	case format.Int32:
-		return binary.LittleEndian.AppendUint32(nil, uint32(b.Int))
+		return binary.LittleEndian.AppendUint32(nil, uint32(b.int))
 	case format.Int64:
-		return binary.LittleEndian.AppendUint64(nil, uint64(b.Int))
+		return binary.LittleEndian.AppendUint64(nil, uint64(b.int))
 	case format.Float:
-		return binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(b.Float)))
+		return binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(b.float)))
 	case format.Double:
-		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(b.Float))
+		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(b.float))
 	case format.FixedLenByteArray:
 		var be [16]byte
-		binary.BigEndian.PutUint64(be[:], uint64(b.High))
-		binary.BigEndian.PutUint64(be[8:], uint64(b.Int))
+		binary.BigEndian.PutUint64(be[:], uint64(b.high))
+		binary.BigEndian.PutUint64(be[8:], uint64(b.int))
 		return be[16-c.width:]
 	}
-	return b.Bytes
+	return b.bytes
 }

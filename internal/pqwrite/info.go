@@ -33,7 +33,7 @@ type Leaf struct {
 	// less than it. Min is then no more than 4096 bytes either, which keeps it a
 	// lower bound.
 	MaxCut   bool
-	Min, Max Bound
+	Min, Max schema.Value // of the column's type
 }
 
 // count adds a page to the file's counts.
@@ -75,7 +75,41 @@ func (n *node) appendLeaves(out []Leaf) []Leaf {
 	}
 	if c := n.col; c != nil {
 		b := &c.bounds
-		l.HasMinMax, l.HasNaN, l.MaxCut, l.Min, l.Max = b.ok, b.nan, b.maxCut, b.min, b.max
+		l.HasMinMax, l.HasNaN, l.MaxCut = b.ok, b.nan, b.maxCut
+		if b.ok {
+			l.Min, l.Max = b.min.value(n.typ), b.max.value(n.typ)
+		}
 	}
 	return append(out, l)
+}
+
+// value returns b as a scalar of type t.
+func (b *bound) value(t schema.DataType) schema.Value {
+	switch t.Kind() {
+	case schema.KindBoolean:
+		return schema.BooleanValue(b.int == 1)
+	case schema.KindByte:
+		return schema.ByteValue(int8(b.int))
+	case schema.KindShort:
+		return schema.ShortValue(int16(b.int))
+	case schema.KindInteger:
+		return schema.IntegerValue(int32(b.int))
+	case schema.KindLong:
+		return schema.LongValue(b.int)
+	case schema.KindFloat:
+		return schema.FloatValue(float32(b.float))
+	case schema.KindDouble:
+		return schema.DoubleValue(b.float)
+	case schema.KindDate:
+		return schema.DateValue(int32(b.int))
+	case schema.KindTimestamp:
+		return schema.TimestampValue(b.int)
+	case schema.KindTimestampNTZ:
+		return schema.TimestampNTZValue(b.int)
+	case schema.KindDecimal:
+		return schema.DecimalValue(schema.NewDecimal128(b.high, uint64(b.int)), t.(schema.Decimal).Scale)
+	case schema.KindString:
+		return schema.StringValue(string(b.bytes))
+	}
+	return schema.BinaryValue(string(b.bytes))
 }

@@ -155,7 +155,7 @@ func fromParquet(v parquet.Value) string {
 		return fmt.Sprintf("%q", v.ByteArray())
 	case parquet.FixedLenByteArray:
 		b := decimalBound(v.ByteArray())
-		return fmt.Sprintf("%016x%016x", uint64(b.High), uint64(b.Int))
+		return fmt.Sprintf("%016x%016x", uint64(b.high), uint64(b.int))
 	}
 	return "null"
 }

@@ -35,7 +35,6 @@ type node struct {
 	fieldID  int32
 	first    *column // the leftmost leaf, whose levels tell of nulls here
 	path     []string
-	inList   bool // under an array or map: not a column in Delta's statistics
 }
 
 // A tree is a schema made ready for writing.
@@ -96,9 +95,9 @@ func (t *tree) add(n, parent *node, index, depth int) error {
 	}
 	parent.children = append(parent.children, n)
 	n.index = index
-	n.def, n.rep, n.inList = parent.def, parent.rep, parent.inList
+	n.def, n.rep = parent.def, parent.rep
 	if parent.kind == vec.List || parent.kind == vec.Map {
-		n.def, n.rep, n.inList = n.def+1, n.rep+1, true
+		n.def, n.rep = n.def+1, n.rep+1
 	}
 	if n.optional {
 		n.def++
@@ -204,22 +203,12 @@ func (c *column) setType(typ schema.DataType) error {
 		case d.Precision <= 18:
 			fixed(vec.Decimal128, format.Int64, 8)
 		default:
-			fixed(vec.Decimal128, format.FixedLenByteArray, decimalBytes(d.Precision))
+			fixed(vec.Decimal128, format.FixedLenByteArray, d.ByteWidth())
 		}
 	default:
 		return fmt.Errorf("pqwrite: column %s: type %s cannot be written", c.name, typ)
 	}
 	return nil
-}
-
-// decimalBytes returns how many bytes hold every signed value of p digits.
-func decimalBytes(p int) int {
-	hi, lo := pow10(p)
-	n := 64 - bits.LeadingZeros64(lo)
-	if hi > 0 {
-		n = 128 - bits.LeadingZeros64(hi)
-	}
-	return n/8 + 1
 }
 
 // pow10 returns 10^p as a 128-bit number; p ≤ 38.
