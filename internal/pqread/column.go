@@ -33,6 +33,7 @@ type column struct {
 	kind   vec.Kind
 	width  int // bytes per value; 0 for Bool and Bytes
 	memory *budget
+	expect float64 // of Bytes: bytes per slot, as far as is known
 
 	n       int     // slots filled
 	room    int     // slots there is memory for
@@ -45,9 +46,22 @@ type column struct {
 // reset begins a batch of about n slots, in fresh memory: the batch before is
 // the caller's.
 func (c *column) reset(n int) error {
-	*c = column{kind: c.kind, width: c.width, memory: c.memory}
+	if c.n > 0 {
+		c.expect = float64(len(c.data)) / float64(c.n)
+	}
+	*c = column{kind: c.kind, width: c.width, memory: c.memory, expect: c.expect}
+	if c.kind == vec.Bytes {
+		size := min(int(1.05*c.expect*float64(n)), maxExpected)
+		if err := c.reserveData(size, shortCopy); err != nil {
+			return err
+		}
+	}
 	return c.reserve(n)
 }
+
+// maxExpected bounds the memory set aside before any value was seen: what a
+// footer says of a column's size may not be true.
+const maxExpected = 16 << 20
 
 // reserve makes room for k more slots.
 func (c *column) reserve(k int) error {
@@ -194,12 +208,14 @@ func (c *column) spreadOffsets(k, dense int) {
 }
 
 func (c *column) spreadBits(k, dense int) {
-	for i := k - 1; i >= 0; i-- {
-		v := false
-		if bit(c.valid, c.n+i) {
+	for i := c.n + k - 1; dense <= i-c.n; i-- {
+		mask := byte(1) << (i & 7)
+		c.data[i>>3] &^= mask
+		if c.valid[i>>3]&mask != 0 {
 			dense--
-			v = bit(c.data, c.n+dense)
+			if bit(c.data, c.n+dense) {
+				c.data[i>>3] |= mask
+			}
 		}
-		setBits(c.data, c.n+i, 1, v)
 	}
 }

@@ -28,6 +28,7 @@ const idKey = "delta.columnMapping.id"
 // A Projection is a set of wanted columns, resolved against one file.
 type Projection struct {
 	file   *File
+	want   *schema.Struct
 	fields []*outNode
 	leaves []leafPlan
 	groups int          // nodes that have structure of their own
@@ -52,10 +53,19 @@ type outNode struct {
 // the file has beyond want are not read. A name is matched exactly, or without
 // regard to case if only one column matches so. Values are converted where the
 // Delta protocol allows the type change, and where the same values are stored
-// in another form: see the package's README of physical forms in the error it
-// returns for any other, which names the column, its type and the wanted type.
+// in another form (see the forms below); any other pair of types is an error
+// that names the column, its type and the wanted type.
+//
+// Decimals are read from all four physical forms and may gain digits; integers
+// of 8 to 32 bits widen to larger ones, to double and to decimal, and narrow
+// when every value fits; float widens to double; a date becomes midnight of a
+// timestamp_ntz. Timestamps of milliseconds, nanoseconds (rounded down) and
+// INT96 become microseconds. Strings need no annotation. Lists of two levels
+// and maps and lists by the older names are understood; see the Parquet
+// specification, "Nested Types". A variant becomes a struct of two binaries,
+// metadata and value.
 func (f *File) Project(want *schema.Struct, mapping Mapping) (*Projection, error) {
-	p := &Projection{file: f}
+	p := &Projection{file: f, want: want}
 	r := resolver{p: p, mapping: mapping}
 	fields, err := r.fields(f.root, want, slot{})
 	if err != nil {

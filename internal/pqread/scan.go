@@ -248,6 +248,9 @@ func (s *scan) open(in *groupInput) {
 		if in.pages != nil {
 			spans = in.pages[i]
 		}
+		if c := &s.columns[i]; c.expect == 0 {
+			c.expect = max(float64(k.plainSize)/float64(k.values+1), 0)
+		}
 		s.readers[i].init(&s.p.leaves[i], k, f.opt.MaxPage, src, spans, s.pages)
 	}
 }
