@@ -2,6 +2,7 @@ package txlog
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"sync"
@@ -152,14 +153,41 @@ func (s *Snapshot) NumFiles(ctx context.Context) (files, bytes int64, err error)
 	if s.totals.known {
 		return s.totals.files, s.totals.bytes, nil
 	}
+	seen := newKeySet(s.url)
 	var n, sum int64
-	for a, err := range s.Files(ctx, &FilesOptions{NoStats: true}) {
+	s.tailFiles(seen, func(a *AddFile) bool {
+		n++
+		sum += a.Size
+		return true
+	})
+	if s.base != nil {
+		files, bytes, err := s.countBase(ctx, seen)
 		if err != nil {
 			return 0, 0, err
 		}
-		n++
-		sum += a.Size
+		n, sum = n+files, sum+bytes
 	}
 	s.totals.known, s.totals.files, s.totals.bytes = true, n, sum
 	return n, sum, nil
+}
+
+// countBase counts the checkpoint's files that seen does not have, some other
+// way if the checkpoint is corrupt.
+func (s *Snapshot) countBase(ctx context.Context, seen *keySet) (files, bytes int64, err error) {
+	files, bytes, err = s.base.count(ctx, seen)
+	if !errors.Is(err, ErrCorrupt) {
+		return files, bytes, err
+	}
+	files, bytes = 0, 0
+	var oops error
+	s.otherFiles(ctx, &FilesOptions{NoStats: true}, seen, place{}, err, func(a *AddFile, err error) bool {
+		if err != nil {
+			oops = err
+			return false
+		}
+		files++
+		bytes += a.Size
+		return true
+	})
+	return files, bytes, oops
 }
