@@ -68,9 +68,7 @@ func (d *driver) BeforeRead(key, version string) func(func(any) bool) error {
 		if !as(&handle) {
 			return errHook
 		}
-		// Compressed: the bytes as they are, or sizes and ranges would not hold
-		// for an object with Content-Encoding gzip.
-		obj := d.bucket.Object(key).ReadCompressed(true)
+		obj := d.bucket.Object(key)
 		if gen, err := strconv.ParseInt(version, 10, 64); err == nil {
 			obj = obj.Generation(gen)
 		}
@@ -79,12 +77,20 @@ func (d *driver) BeforeRead(key, version string) func(func(any) bool) error {
 	}
 }
 
-func (d *driver) Version(r *blob.Reader) string {
+// Version refuses objects stored with Content-Encoding gzip, which the service or
+// the transport unpacks on the way: the size is that of the packed bytes.
+func (d *driver) Version(r *blob.Reader) (string, error) {
 	var raw *storage.Reader
-	if !r.As(&raw) || raw.Attrs.Generation == 0 {
-		return ""
+	if !r.As(&raw) {
+		return "", errHook
 	}
-	return strconv.FormatInt(raw.Attrs.Generation, 10)
+	if raw.Attrs.ContentEncoding == "gzip" {
+		return "", errors.New("the object is stored with Content-Encoding: gzip, so that ranges of it cannot be read; store it again without")
+	}
+	if raw.Attrs.Generation == 0 {
+		return "", nil
+	}
+	return strconv.FormatInt(raw.Attrs.Generation, 10), nil
 }
 
 func (d *driver) BeforeList(prefix, after string) func(func(any) bool) error {

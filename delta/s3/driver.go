@@ -85,12 +85,12 @@ func (d *driver) BeforeRead(key, version string) func(func(any) bool) error {
 	}
 }
 
-func (d *driver) Version(r *blob.Reader) string {
+func (d *driver) Version(r *blob.Reader) (string, error) {
 	var out s3.GetObjectOutput
 	if !r.As(&out) {
-		return ""
+		return "", errHook
 	}
-	return aws.ToString(out.ETag)
+	return aws.ToString(out.ETag), nil
 }
 
 func (d *driver) BeforeList(prefix, after string) func(func(any) bool) error {

@@ -70,7 +70,13 @@ func (r *rangeReader) request(n int64) error {
 	}
 	watch.Reset(s.conf.RequestTimeout)
 	if r.end < 0 { // first answer
-		r.size, r.version = body.Size(), s.driver.Version(body)
+		if r.version, err = s.driver.Version(body); err != nil {
+			watch.Stop()
+			cancel(nil)
+			body.Close()
+			return fmt.Errorf("%s: read %s: %w", s.conf.Name, s.show(r.op.name), err)
+		}
+		r.size = body.Size()
 		r.end = max(r.size, r.off)
 		if n >= 0 {
 			r.end = min(r.end, r.off+min(n, r.end-r.off))

@@ -39,8 +39,10 @@ type Driver interface {
 	// BeforeRead makes a portable read ask for exactly this key, and for the
 	// given version unless that is empty.
 	BeforeRead(key, version string) func(as func(any) bool) error
-	// Version names the version of the object that r reads, "" if unknown.
-	Version(r *blob.Reader) string
+	// Version names the version of the object that r reads, "" if unknown. It
+	// refuses an object whose bytes arrive other than they are stored, so that
+	// its size and ranges of it mean nothing.
+	Version(r *blob.Reader) (string, error)
 	// BeforeList makes a portable listing ask for exactly this prefix and start
 	// after a key, or at it where the service cannot do otherwise.
 	BeforeList(prefix, after string) func(as func(any) bool) error

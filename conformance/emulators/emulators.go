@@ -1,0 +1,214 @@
+// Package emulators runs servers of S3 and GCS on loopback and opens stores on
+// them through the real SDKs, directly or through a fault proxy.
+//
+// It is a module of its own, so that the servers' dependencies stay out of the
+// module graph of those who embed deltalog.
+package emulators
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/stretchr/testify/require"
+
+	"github.com/deltalog/deltalog/conformance/faultproxy"
+	"github.com/deltalog/deltalog/delta/gcs"
+	"github.com/deltalog/deltalog/delta/s3"
+	"github.com/deltalog/deltalog/txlog/logstore"
+)
+
+// Bucket is the bucket that every server has.
+const Bucket = "tables"
+
+const (
+	accessKey = "test"
+	secretKey = "testtest"
+)
+
+// A Server is a running object store.
+type Server struct {
+	Name string // of the software
+	Kind string // "s3" or "gs"
+	URL  string // http://127.0.0.1:port
+
+	roots atomic.Int64
+}
+
+// Root returns a URL below which nothing has been written yet.
+func (s *Server) Root() string {
+	return fmt.Sprintf("%s://%s/root-%d", s.Kind, Bucket, s.roots.Add(1))
+}
+
+// Env is what a program of its own needs to reach the server, deltactl for example.
+func (s *Server) Env() []string {
+	if s.Kind == "gs" {
+		return []string{"STORAGE_EMULATOR_HOST=" + strings.TrimPrefix(s.URL, "http://")}
+	}
+	return []string{
+		"AWS_ENDPOINT_URL_S3=" + s.URL, "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
+		"AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// Open opens the store at url through the SDK. A timeout of 0 means the default.
+func (s *Server) Open(ctx context.Context, url string, timeout time.Duration) (logstore.Store, error) {
+	if s.Kind == "gs" {
+		return gcs.Open(ctx, url, &gcs.Options{
+			HTTPClient: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()},
+			Endpoint:   s.URL + "/storage/v1/", RequestTimeout: timeout,
+		})
+	}
+	conf := s.config()
+	return s3.Open(ctx, url, &s3.Options{Config: &conf, RequestTimeout: timeout})
+}
+
+func (s *Server) config() aws.Config {
+	return aws.Config{
+		Region: "us-east-1", BaseEndpoint: aws.String(s.URL),
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	}
+}
+
+// WithFaults puts a fault proxy in front of a server. The server that it returns
+// is the same store seen through the proxy; both end with the test.
+func WithFaults(t testing.TB, s *Server, script faultproxy.Script) (*Server, *faultproxy.Proxy) {
+	t.Helper()
+	p, err := faultproxy.New(s.URL, script)
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	f := &Server{Name: s.Name + " behind faults", Kind: s.Kind, URL: p.URL}
+	f.roots.Store(s.roots.Add(1) << 20) // roots that the server itself does not give out
+	return f, p
+}
+
+// GoFakeS3 runs gofakes3 in this process. It honours If-None-Match on PutObject
+// only: never use it to judge a conditional multipart upload.
+func GoFakeS3(t testing.TB) *Server { return GoFakeS3With(t, nil) }
+
+// GoFakeS3With puts a handler around gofakes3, to make it worse.
+func GoFakeS3With(t testing.TB, wrap func(http.Handler) http.Handler) *Server {
+	t.Helper()
+	backend := s3mem.New()
+	require.NoError(t, backend.CreateBucket(Bucket))
+	h := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog()), gofakes3.WithoutVersioning()).Server()
+	if wrap != nil {
+		h = wrap(h)
+	}
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return &Server{Name: "gofakes3", Kind: "s3", URL: srv.URL}
+}
+
+// FakeGCS runs fake-gcs-server in this process.
+func FakeGCS(t testing.TB) *Server {
+	t.Helper()
+	port := freePort(t)
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	srv, err := fakestorage.NewServerWithOptions(fakestorage.Options{
+		Scheme: "http", Host: "127.0.0.1", Port: uint16(port),
+		ExternalURL: url, PublicHost: strings.TrimPrefix(url, "http://"), Writer: io.Discard,
+	})
+	require.NoError(t, err)
+	t.Cleanup(srv.Stop)
+	srv.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: Bucket})
+	return &Server{Name: "fake-gcs-server", Kind: "gs", URL: url}
+}
+
+// VersityGW runs versitygw as a process of its own on a fresh directory. setup.sh
+// installs it.
+func VersityGW(t testing.TB) *Server {
+	t.Helper()
+	bin, err := versitygwPath()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, Bucket), 0o750))
+	port := freePort(t)
+	cmd := exec.Command(bin, "--port", fmt.Sprintf("127.0.0.1:%d", port),
+		"--access", accessKey, "--secret", secretKey, "--quiet", "posix", dir)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	log := make(chan string, 1)
+	go func() { // ends with the process, which Cleanup ends
+		var b strings.Builder
+		for lines := bufio.NewScanner(stderr); lines.Scan() && b.Len() < 1<<16; {
+			b.WriteString(lines.Text() + "\n")
+		}
+		_, _ = io.Copy(io.Discard, stderr)
+		log <- b.String()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		out := <-log
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("versitygw said:\n%s", out)
+		}
+	})
+	s := &Server{Name: "versitygw", Kind: "s3", URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	s.await(t)
+	return s
+}
+
+// versitygwPath is the program that setup.sh installed, or VERSITYGW.
+func versitygwPath() (string, error) {
+	if p := os.Getenv("VERSITYGW"); p != "" {
+		return p, nil
+	}
+	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
+	if err == nil {
+		p := filepath.Join(strings.TrimSpace(string(root)), ".cache", "bin", "versitygw")
+		if _, err := os.Stat(p); err == nil {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("versitygw is not installed: run conformance/emulators/setup.sh, or set VERSITYGW to the program")
+}
+
+// await waits until the server answers, by its own client.
+func (s *Server) await(t testing.TB) {
+	t.Helper()
+	client := awss3.NewFromConfig(s.config(), func(o *awss3.Options) { o.UsePathStyle = true })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := client.HeadBucket(ctx, &awss3.HeadBucketInput{Bucket: aws.String(Bucket)}, func(o *awss3.Options) { o.Retryer = aws.NopRetryer{} })
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			require.NoError(t, err, "versitygw does not answer")
+		case <-tick.C:
+		}
+	}
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
