@@ -14,11 +14,8 @@ import (
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
-// memory is an Input in memory that counts requests.
-type memory struct {
-	b        []byte
-	requests []span
-}
+// memory is an Input in memory.
+type memory struct{ b []byte }
 
 func (m *memory) Size() int64 { return int64(len(m.b)) }
 
