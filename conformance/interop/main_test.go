@@ -45,6 +45,15 @@ func product(t *testing.T) *Product {
 	return p
 }
 
+// newTable returns a path for a table that does not exist yet. It goes with the
+// whole run and not with the test: an engine that failed may still be writing.
+func newTable(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(bench.dir, "table-")
+	require.NoError(t, err)
+	return filepath.Join(dir, "table")
+}
+
 // An input is a file of rows, with their canonical form.
 type input struct {
 	path string

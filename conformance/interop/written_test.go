@@ -31,7 +31,7 @@ type kind struct {
 	gone int64
 }
 
-func days(d ...string) Args { return Args{"days": d} }
+func days(d ...string) Args { return Args{"days": append([]string{}, d...)} }
 
 func with(a Args, more Args) Args {
 	out := Args{}
@@ -179,7 +179,7 @@ func TestEnginesReadWhatWeWrite(t *testing.T) {
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			table := filepath.Join(t.TempDir(), k.name)
+			table := newTable(t)
 			m := k.write(t, table)
 			newest := int64(len(k.steps) - 1)
 			for v, want := range m.versions {
