@@ -80,11 +80,11 @@ func (n *node) textBound(v *schema.Value, text string, isMax bool) bool {
 
 // zoned reports whether a valid timestamp has a zone.
 func zoned(text string) bool {
-	_, clock, ok := strings.Cut(text, "T")
-	if !ok {
-		_, clock, _ = strings.Cut(text, " ")
+	if strings.HasSuffix(text, "Z") {
+		return true
 	}
-	return strings.ContainsAny(clock, "Zz+-UG")
+	clock := text[strings.IndexAny(text, "T ")+1:]
+	return len(clock) < len(text) && strings.ContainsAny(clock, "z+-UG")
 }
 
 // afterTruncation gives a max back what truncation to milliseconds may have

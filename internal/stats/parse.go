@@ -111,11 +111,10 @@ func (p *parser) columns(n *node, s section, depth int) bool {
 	}
 	guess := 0
 	for first := true; ; first = false {
-		key, more, ok := p.key(first)
+		k, more, ok := p.column(n, guess, first)
 		if !ok || !more {
 			return ok
 		}
-		k := n.find(key, guess)
 		if k < 0 {
 			if !p.skip(depth + 1) {
 				return false
@@ -135,6 +134,31 @@ func (p *parser) columns(n *node, s section, depth int) bool {
 			return false
 		}
 	}
+}
+
+// column goes to the next member of an object of columns and says which column
+// it is; -1: none of n's. Writers list columns in the table's order and without
+// white space, so that the text mostly goes on with the column after guess's.
+func (p *parser) column(n *node, guess int, first bool) (k int, more, ok bool) {
+	if guess < len(n.kids) && p.i < len(p.s) {
+		want := n.kids[guess].plain
+		if p.escaped {
+			want = n.kids[guess].escaped
+		}
+		open := byte(',')
+		if first {
+			open = '{'
+		}
+		if want != "" && p.s[p.i] == open && strings.HasPrefix(p.s[p.i+1:], want) {
+			p.i += 1 + len(want)
+			return guess, true, true
+		}
+	}
+	key, more, ok := p.key(first)
+	if !ok || !more {
+		return -1, more, ok
+	}
+	return n.find(key, guess), true, true
 }
 
 func (p *parser) bound(n *node, s section, depth int) bool {

@@ -71,6 +71,9 @@ type node struct {
 	kids  []*node
 	index map[string]int // name → kid, if there are too many to search
 
+	// How the name and its colon are written; empty if it needs an escape.
+	plain, escaped string
+
 	leaf    int // position in the layout; -1: a struct
 	kind    schema.Kind
 	decimal schema.Decimal // if the kind is decimal
@@ -95,6 +98,15 @@ func NewLayout(leaves []Leaf) *Layout {
 // Leaves returns the layout's columns. Do not change them.
 func (l *Layout) Leaves() []Leaf { return l.leaves }
 
+func newNode(name string) *node {
+	n := &node{leaf: -1}
+	if quoted := string(appendString(nil, name)); quoted == `"`+name+`"` {
+		n.plain = quoted + ":"
+		n.escaped = `\"` + name + `\":`
+	}
+	return n
+}
+
 func (n *node) insert(leaf *Leaf, i int) {
 	for _, name := range leaf.Path {
 		if n.leaf >= 0 {
@@ -108,7 +120,7 @@ func (n *node) insert(leaf *Leaf, i int) {
 			k = len(n.kids)
 			n.index[name] = k
 			n.names = append(n.names, name)
-			n.kids = append(n.kids, &node{leaf: -1})
+			n.kids = append(n.kids, newNode(name))
 		}
 		n = n.kids[k]
 	}
@@ -130,9 +142,8 @@ func (n *node) finish() {
 	}
 }
 
-// find returns the position of the kid named name, or -1. Writers list columns
-// in the table's order, so that the guess, the position after the last one
-// found, is nearly always right.
+// find returns the position of the kid named name, or -1. The guess is the
+// position after the last one found.
 func (n *node) find(name string, guess int) int {
 	if guess < len(n.names) && n.names[guess] == name {
 		return guess

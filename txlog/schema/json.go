@@ -43,7 +43,7 @@ func Parse(schemaString string) (*Struct, error) {
 	}
 	p := &parser{scanner: scanner{s: schemaString}}
 	t, err := p.dataType(0)
-	if err == nil && p.peek() != 0 {
+	if p.space(); err == nil && p.i < len(p.s) {
 		err = p.unexpected("the end of the text")
 	}
 	if err != nil {
