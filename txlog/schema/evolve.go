@@ -186,6 +186,7 @@ func mergeStruct(table, input *Struct, path []string) (*Struct, error) {
 			continue
 		}
 		old := table.Fields[k].Type
+		inner[len(path)] = table.Fields[k].Name
 		t, err := mergeType(old, in.Type, inner)
 		if err != nil {
 			return nil, err
