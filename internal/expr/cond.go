@@ -1,0 +1,209 @@
+package expr
+
+import "github.com/deltalog/deltalog/txlog/schema"
+
+// A cond is a bound condition.
+type cond interface {
+	// eval returns for which rows the condition is true and for which false.
+	eval(in *inputs) truth
+	// prune returns which values the condition may have on rows of which only
+	// bounds are known. It may name more than occur, never fewer.
+	prune(known []known) outcomes
+}
+
+type (
+	constCond struct{ is outcomes } // exactly one
+	logicCond struct {
+		or   bool
+		args []cond
+	}
+	notCond    struct{ x cond }
+	isNullCond struct{ x cond }
+	isTrueCond struct {
+		x    cond
+		want bool
+	}
+	boolCompare struct {
+		op   Op
+		x, y cond
+	}
+
+	boolColumn    struct{ i int } // a boolean column
+	nullColumn    struct{ i int } // column IS NULL
+	columnLiteral struct {        // column op literal
+		i int
+		normalOp
+		to scalar
+	}
+	columnCompare struct { // column op column
+		i, j   int
+		op     normalOp
+		domain domain
+		scale  [2]int  // of decimals and integers, 0 for the latter
+		days   [2]bool // dates that are compared with timestamps
+	}
+	likeColumn struct {
+		i       int
+		pattern *likePattern
+	}
+)
+
+var isUnknown = constCond{mayNull}
+
+func constant(v bool) cond { return constantOrNull(v, false) }
+
+func constantOrNull(v, null bool) cond {
+	switch {
+	case null:
+		return isUnknown
+	case v:
+		return constCond{mayTrue}
+	}
+	return constCond{mayFalse}
+}
+
+// A base is a comparison that has a kernel; the others are their negations.
+type base uint8
+
+const (
+	never base = iota // true for no value
+	less
+	equal
+	greater
+)
+
+// A normalOp is a base or its negation. If nullSafe, a null gives false before
+// the negation, which then is not made: <=> with a literal is not null.
+type normalOp struct {
+	base     base
+	negate   bool
+	nullSafe bool
+}
+
+func normalize(op Op) normalOp {
+	return [...]normalOp{
+		Eq: {base: equal}, Ne: {base: equal, negate: true}, EqNullSafe: {base: equal, nullSafe: true},
+		Lt: {base: less}, Ge: {base: less, negate: true},
+		Gt: {base: greater}, Le: {base: greater, negate: true},
+	}[op]
+}
+
+func newCompare(i int, op Op, to scalar) columnLiteral {
+	return columnLiteral{i: i, normalOp: normalize(op), to: to}
+}
+
+// WithConstants returns p for rows in which columns have the given values, by
+// their position in [Predicate.Columns]: partition columns of one file. It reads
+// those columns no more.
+func (p *Predicate) WithConstants(values map[int]schema.Value) *Predicate {
+	return &Predicate{columns: p.columns, root: fold(p.root, newConstants(p.columns, values))}
+}
+
+// Constant returns whether p has the same value for every row, because it reads
+// no column that is not constant: [All] if true, [None] if false or null.
+func (p *Predicate) Constant() (m Match, ok bool) {
+	c, ok := p.root.(constCond)
+	switch {
+	case !ok:
+		return Some, false
+	case c.is == mayTrue:
+		return All, true
+	}
+	return None, true
+}
+
+// fold returns c with the parts that read only constants evaluated.
+func fold(c cond, k *constants) cond {
+	switch c := c.(type) {
+	case logicCond:
+		return foldLogic(c, k)
+	case notCond:
+		return foldOver(notCond{fold(c.x, k)}, k)
+	case isNullCond:
+		return foldOver(isNullCond{fold(c.x, k)}, k)
+	case isTrueCond:
+		return foldOver(isTrueCond{fold(c.x, k), c.want}, k)
+	case boolCompare:
+		return foldOver(boolCompare{c.op, fold(c.x, k), fold(c.y, k)}, k)
+	case constCond:
+		return c
+	case columnCompare:
+		if !k.has(c.i) || !k.has(c.j) {
+			return c
+		}
+	case columnLiteral:
+		if !k.has(c.i) {
+			return c
+		}
+	case likeColumn:
+		if !k.has(c.i) {
+			return c
+		}
+	case *setColumn:
+		if !k.has(c.i) {
+			return c
+		}
+	case boolColumn:
+		if !k.has(c.i) {
+			return c
+		}
+	case nullColumn:
+		if !k.has(c.i) {
+			return c
+		}
+	}
+	return k.eval(c)
+}
+
+// foldOver evaluates c if what it is made of are constants.
+func foldOver(c cond, k *constants) cond {
+	known := func(x cond) bool { _, is := x.(constCond); return is }
+	all := false
+	switch c := c.(type) {
+	case notCond:
+		all = known(c.x)
+	case isNullCond:
+		all = known(c.x)
+	case isTrueCond:
+		all = known(c.x)
+	case boolCompare:
+		all = known(c.x) && known(c.y)
+	}
+	if !all {
+		return c
+	}
+	return k.eval(c)
+}
+
+// foldLogic drops terms that do not matter and stops at one that decides.
+func foldLogic(c logicCond, k *constants) cond {
+	neutral, decides := mayTrue, mayFalse
+	if c.or {
+		neutral, decides = mayFalse, mayTrue
+	}
+	out := logicCond{or: c.or}
+	unknown := false
+	for _, x := range c.args {
+		x = fold(x, k)
+		if is, isConst := x.(constCond); isConst {
+			switch is.is {
+			case decides:
+				return is
+			case neutral:
+				continue
+			}
+			if unknown {
+				continue
+			}
+			unknown = true
+		}
+		out.args = append(out.args, x)
+	}
+	switch len(out.args) {
+	case 0:
+		return constCond{neutral}
+	case 1:
+		return out.args[0]
+	}
+	return out
+}
