@@ -99,3 +99,39 @@ func readLastCheckpoint(ctx context.Context, store logstore.Store) (*LastCheckpo
 	}
 	return parseLastCheckpoint(data)
 }
+
+// moveLastCheckpoint writes the hint, unless the one that is there points as far
+// or farther. Two writers at once may still put the older one last: it is a hint.
+func moveLastCheckpoint(ctx context.Context, store logstore.Store, c *LastCheckpoint) error {
+	old, err := readLastCheckpoint(ctx, store)
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if old != nil && err == nil && old.Version >= c.Version {
+		return nil
+	}
+	return store.Put(ctx, lastCheckpointPath, c.encode(), logstore.Overwrite)
+}
+
+// encode returns the hint's JSON text, with its checksum.
+func (c *LastCheckpoint) encode() []byte {
+	body := func(sum string) []byte {
+		var e encoder
+		e.object(func() {
+			e.integer("version", int64(c.Version))
+			e.integer("size", c.Size)
+			if c.Parts > 0 {
+				e.integer("parts", int64(c.Parts))
+			}
+			e.integerIf("sizeInBytes", c.SizeInBytes)
+			e.integerIf("numOfAddFiles", c.NumOfAddFiles)
+			e.textIf("checksum", sum)
+		})
+		return e.b
+	}
+	sum, err := hintChecksum(body(""))
+	if err != nil {
+		panic(err) // of JSON that was written a line above
+	}
+	return body(sum)
+}
