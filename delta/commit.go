@@ -23,7 +23,7 @@ func (w *write) adopt(p *Prepared) (err error) {
 		return fmt.Errorf("prepared write has format %d, this release knows %d", p.Format, preparedFormat)
 	}
 	w.res.Key, w.res.RowsIn = p.Key, p.RowsIn
-	if w.by, err = partitioningOf(w.snap); err != nil {
+	if err := w.table(); err != nil {
 		return err
 	}
 	if err := w.selection(p.Declared); err != nil {
@@ -96,21 +96,14 @@ func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
 }
 
 // replaced returns which live files the write takes out; nil for none.
-func (w *write) replaced(p *Prepared) (func(*txlog.AddFile) bool, error) {
+func (w *write) replaced(p *Prepared) (func(map[string]*string) bool, error) {
 	switch {
 	case w.op == opAppend:
 		return nil, nil
 	case w.op == opOverwrite, w.op == opReload:
-		return func(*txlog.AddFile) bool { return true }, nil
+		return func(map[string]*string) bool { return true }, nil
 	case w.op == opReplaceWhere:
-		return func(f *txlog.AddFile) bool {
-			vs, err := w.by.values(f)
-			if err != nil {
-				return false // a value that is no value of the column matches no predicate
-			}
-			ok, err := w.by.eval(w.where, vs)
-			return err == nil && ok
-		}, nil
+		return w.where.holds, nil
 	case w.op == opReplacePartitions:
 		set := w.declared
 		if set == nil {
@@ -121,7 +114,7 @@ func (w *write) replaced(p *Prepared) (func(*txlog.AddFile) bool, error) {
 				}
 			}
 		}
-		return func(f *txlog.AddFile) bool { return set.has(f.PartitionValues) }, nil
+		return set.has, nil
 	}
 	return nil, fmt.Errorf("%q is no operation", w.op)
 }
@@ -174,7 +167,11 @@ func (w *write) stillFits(s *txlog.Snapshot) error {
 	if old := w.snap.Properties().MappingMode(); mode != old {
 		return fmt.Errorf("its column mapping changed from %s to %s", old, mode)
 	}
-	return written{mode}.fits(w.schema, s.Schema(), "")
+	now, err := s.Schema()
+	if err != nil {
+		return err
+	}
+	return written{mode}.fits(w.schema, now, "")
 }
 
 // evolve returns the metadata with the columns that the write adds.
@@ -192,7 +189,11 @@ func (w *write) evolve(p *Prepared) (*txlog.Metadata, error) {
 		meta.SchemaString = p.Schema
 		return &meta, nil
 	}
-	merged, err := schema.Merge(w.snap.Schema(), w.schema)
+	now, err := w.snap.Schema()
+	if err != nil {
+		return nil, err
+	}
+	merged, err := schema.Merge(now, w.schema)
 	if err != nil {
 		return nil, err
 	}
@@ -268,4 +269,3 @@ func (w *write) report(p *Prepared, c *txlog.CommitResult, err error) {
 		w.res.Partitions = slices.Sorted(maps.Keys(parts))
 	}
 }
-

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/schema"
+	"github.com/deltalog/deltalog/writer"
 )
 
 // Names of txlog that callers of this package need.
@@ -74,4 +76,18 @@ type GuardError struct {
 // Error names the limit and both numbers.
 func (e *GuardError) Error() string {
 	return fmt.Sprintf("%s: want %s, got %s; nothing was committed", e.Limit, e.Want, e.Got)
+}
+
+// rejected reports whether err says that the input, not the world, is wrong.
+func rejected(err error) bool {
+	if errors.Is(err, ErrEmptyInput) {
+		return true
+	}
+	var (
+		partition *PartitionError
+		guard     *GuardError
+		mismatch  *schema.MismatchError
+		null      *writer.NullError
+	)
+	return errors.As(err, &partition) || errors.As(err, &guard) || errors.As(err, &mismatch) || errors.As(err, &null)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -98,32 +99,55 @@ type partitioning struct {
 }
 
 func partitioningOf(s *txlog.Snapshot) (*partitioning, error) {
+	fields, err := s.PartitionColumns()
+	if err != nil {
+		return nil, err
+	}
 	p := &partitioning{names: s.Metadata().PartitionColumns}
 	mode := s.Properties().MappingMode()
-	for _, n := range p.names {
-		i := s.Schema().Index(n)
-		if i < 0 {
-			return nil, fmt.Errorf("delta: partition column %q is not in the schema", n)
-		}
-		f := &s.Schema().Fields[i]
-		p.physical = append(p.physical, f.PhysicalName(mode))
-		p.types = append(p.types, f.Type)
+	for i := range fields {
+		p.physical = append(p.physical, fields[i].PhysicalName(mode))
+		p.types = append(p.types, fields[i].Type)
 	}
 	return p, nil
 }
 
-// values returns a file's typed partition values. A value that does not parse
-// by its column's type is an error.
-func (p *partitioning) values(f *txlog.AddFile) ([]schema.Value, error) {
-	vs := make([]schema.Value, len(p.names))
-	for i, n := range p.physical {
-		v, err := schema.ParsePartition(p.types[i], f.PartitionValues[n], nil)
-		if err != nil {
-			return nil, fmt.Errorf("delta: file %s: partition column %s: %w", f.Path, p.names[i], err)
-		}
-		vs[i] = v
+// A condition is a predicate on partition columns.
+type condition struct {
+	by        *partitioning
+	predicate *expr.Predicate
+	columns   []int // of the predicate's columns, the partition column
+}
+
+// condition binds SQL that reads partition columns only.
+func (p *partitioning) condition(sql string, s *schema.Struct) (*condition, error) {
+	e, pred, err := expr.Compile(sql, s, nil)
+	if err != nil {
+		return nil, err
 	}
-	return vs, nil
+	if !expr.PartitionOnly(e, p.names) {
+		return nil, fmt.Errorf("predicate %q reads columns other than the partition columns (%s)", sql, strings.Join(p.names, ", "))
+	}
+	c := &condition{by: p, predicate: pred}
+	for _, col := range pred.Columns() {
+		c.columns = append(c.columns, slices.IndexFunc(p.names, func(n string) bool { return n == col.Path[0] }))
+	}
+	return c, nil
+}
+
+// holds reports whether the predicate is true for a partition. A value that is
+// none of its column's type satisfies no predicate.
+func (c *condition) holds(values map[string]*string) bool {
+	constants := make(map[int]schema.Value, len(c.columns))
+	for i, col := range c.columns {
+		v, err := schema.ParsePartition(c.by.types[col], values[c.by.physical[col]], nil)
+		if err != nil {
+			return false
+		}
+		constants[i] = v
+	}
+	match, ok := c.predicate.WithConstants(constants).Constant()
+	return ok && match == expr.All
 }
 
 // format names a partition for people.
@@ -206,6 +230,9 @@ func (s *partitionSet) addRaw(values map[string]*string) error {
 	s.whole[key] = struct{}{}
 	return nil
 }
+
+// sorted returns the declarations in order, for the digest.
+func (s *partitionSet) sorted() []string { return slices.Sorted(slices.Values(s.text)) }
 
 // has reports whether a partition is in the set. Values that do not parse are
 // compared as text.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/writer"
 )
 
@@ -24,15 +25,15 @@ func (op operation) replaces() bool { return op != opAppend }
 // It is plain data with a stable JSON form: another process may commit it, and
 // may commit it any number of times, with one effect.
 type Prepared struct {
-	Format     int        `json:"format"` // 1
-	TableID    string     `json:"tableId"`
-	Operation  string     `json:"operation"`
-	ReadAt     Version    `json:"readVersion"`
-	Key        string     `json:"key"`
-	KeyVersion int64      `json:"keyVersion"`
-	Sequence   bool       `json:"sequence,omitempty"`
-	OnReplay   ReplayPolicy `json:"onReplay,omitempty"`
-	RowsIn     int64      `json:"rowsIn"`
+	Format     int                `json:"format"` // 1
+	TableID    string             `json:"tableId"`
+	Operation  string             `json:"operation"`
+	ReadAt     Version            `json:"readVersion"`
+	Key        string             `json:"key"`
+	KeyVersion int64              `json:"keyVersion"`
+	Sequence   bool               `json:"sequence,omitempty"`
+	OnReplay   txlog.ReplayPolicy `json:"onReplay"`
+	RowsIn     int64              `json:"rowsIn"`
 	// Schema is the table's schema that the files were written for, Evolved if it
 	// has columns that the table had not; BaseSchema is what the table had then.
 	Schema     string `json:"schema"`

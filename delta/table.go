@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,14 @@ import (
 
 func init() {
 	logstore.Register(logstore.FileScheme, func(_ context.Context, url string) (logstore.Store, error) {
-		return localstore.OpenURL(url)
+		dir := url
+		if strings.HasPrefix(strings.ToLower(url), "file:") {
+			var err error
+			if dir, err = localstore.ParseURL(url); err != nil {
+				return nil, err
+			}
+		}
+		return localstore.Open(dir, nil)
 	})
 }
 
@@ -65,7 +73,9 @@ func (t *Table) closeOwn(o *Options) error {
 	return t.store.Close()
 }
 
-func (t *Table) loadOptions() *txlog.LoadOptions { return &txlog.LoadOptions{Env: t.opts.Env} }
+func (t *Table) loadOptions() *txlog.LoadOptions {
+	return &txlog.LoadOptions{Logger: t.opts.Env.Logger}
+}
 
 // URL names the table for people, without credentials.
 func (t *Table) URL() string { return t.store.URL() }
@@ -165,7 +175,9 @@ func (t *Table) Checkpoint(ctx context.Context) (Version, error) {
 	if err != nil {
 		return NoVersion, err
 	}
-	return s.Version(), txlog.WriteCheckpoint(ctx, s, &txlog.CheckpointOptions{Env: t.opts.Env})
+	on, err := s.WriteCheckpoint(ctx, &txlog.CheckpointOptions{Env: t.opts.Env})
+	t.saw(on)
+	return s.Version(), err
 }
 
 // A careful store does not promise by its nature that conditional writes work:

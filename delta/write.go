@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
-	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 	"github.com/deltalog/deltalog/writer"
@@ -118,9 +117,10 @@ type write struct {
 	o         WriteOptions
 	snap      *txlog.Snapshot
 	by        *partitioning
-	declared  *partitionSet // nil: nothing declared
-	where     *expr.Bound   // nil unless replace-where
-	schema    *schema.Struct
+	declared  *partitionSet  // nil: nothing declared
+	where     *condition     // nil unless replace-where
+	base      *schema.Struct // the table's, as known
+	schema    *schema.Struct // that the files are written for
 	evolved   bool
 	out       *writer.Writer
 	res       *Result
@@ -187,7 +187,7 @@ func (w *write) check(ctx context.Context, src Source) (err error) {
 	if w.op.replaces() && w.snap.Properties().AppendOnly() {
 		return fmt.Errorf("%w: property delta.appendOnly is true", ErrAppendOnly)
 	}
-	if w.by, err = partitioningOf(w.snap); err != nil {
+	if err := w.table(); err != nil {
 		return err
 	}
 	if w.op == opReplacePartitions && len(w.by.names) == 0 {
@@ -197,6 +197,14 @@ func (w *write) check(ctx context.Context, src Source) (err error) {
 		return err
 	}
 	return w.fit(src.Schema())
+}
+
+// table reads what the snapshot says of columns and partitions.
+func (w *write) table() (err error) {
+	if w.base, err = w.snap.Schema(); err == nil {
+		w.by, err = partitioningOf(w.snap)
+	}
+	return err
 }
 
 // selection binds the declared partitions and the predicate.
@@ -210,14 +218,14 @@ func (w *write) selection(declared []Partition) (err error) {
 	case w.op != opReplaceWhere && w.predicate != "":
 		return fmt.Errorf("a predicate is for %s only", opReplaceWhere)
 	case w.op == opReplaceWhere:
-		w.where, err = w.by.bind(w.predicate, w.snap.Schema())
+		w.where, err = w.by.condition(w.predicate, w.base)
 	}
 	return err
 }
 
 // fit settles the schema that the files are written for.
 func (w *write) fit(in *arrow.Schema) error {
-	w.schema = w.snap.Schema()
+	w.schema = w.base
 	if !w.o.EvolveSchema {
 		return nil
 	}
@@ -229,8 +237,8 @@ func (w *write) fit(in *arrow.Schema) error {
 	if err != nil {
 		return err
 	}
-	if len(merged.JSON()) == len(w.schema.JSON()) && schema.Equal(merged, w.schema) {
-		return nil
+	if merged == w.schema {
+		return nil // nothing new
 	}
 	if missing := missingFeature(w.snap.Protocol(), merged); missing != "" {
 		return fmt.Errorf("a new column needs the table feature %s, which the table does not have", missing)
@@ -245,7 +253,7 @@ func (w *write) fit(in *arrow.Schema) error {
 // lastColumnID returns the largest column id that the table ever used.
 func (w *write) lastColumnID() int32 {
 	n, _ := strconv.ParseInt(w.snap.Metadata().Configuration[maxColumnID], 10, 32)
-	return max(int32(n), largestID(w.snap.Schema()))
+	return max(int32(n), largestID(w.base))
 }
 
 // replayed looks whether the key is used up, as far as that can be told without
@@ -317,14 +325,8 @@ func (w *write) admit(p writer.Partition, row int64) error {
 	if w.declared != nil && !w.declared.has(p.Raw) {
 		return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: w.declared.text}
 	}
-	if w.where != nil {
-		ok, err := w.by.eval(w.where, p.Values)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: []string{w.predicate}}
-		}
+	if w.where != nil && !w.where.holds(p.Raw) {
+		return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: []string{w.predicate}}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -42,6 +43,29 @@ const (
 	// ReplayFail: a key may be used once; the second use is a [*KeyError].
 	ReplayFail
 )
+
+var policyNames = [...]string{"verify", "skip", "replace", "fail"}
+
+// String returns verify, skip, replace or fail.
+func (p ReplayPolicy) String() string {
+	if int(p) < len(policyNames) {
+		return policyNames[p]
+	}
+	return "invalid"
+}
+
+// MarshalText returns String's text.
+func (p ReplayPolicy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (p *ReplayPolicy) UnmarshalText(text []byte) error {
+	i := slices.Index(policyNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("txlog: %q is no replay policy: want %s", text, strings.Join(policyNames[:], ", "))
+	}
+	*p = ReplayPolicy(i)
+	return nil
+}
 
 func (k *Key) validate() error {
 	switch {

@@ -3,8 +3,10 @@ package gcs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -68,13 +70,22 @@ func (d *driver) BeforeRead(key, version string) func(func(any) bool) error {
 		if !as(&handle) {
 			return errHook
 		}
-		obj := d.bucket.Object(key)
+		obj := d.bucket.Object(key).Retryer(storage.WithErrorFunc(retryOpen))
 		if gen, err := strconv.ParseInt(version, 10, 64); err == nil {
 			obj = obj.Generation(gen)
 		}
 		*handle = obj
 		return nil
 	}
+}
+
+// retryOpen leaves broken bodies to the caller, which resumes them a bounded
+// number of times: the client would for ever. Only errors from before the body
+// come in one of these types.
+func retryOpen(err error) bool {
+	var status *googleapi.Error
+	var transport *url.Error
+	return (errors.As(err, &status) || errors.As(err, &transport)) && storage.ShouldRetry(err)
 }
 
 // Version refuses objects stored with Content-Encoding gzip, which the service or
@@ -113,7 +124,8 @@ func (d *driver) Key(o *blob.ListObject) string {
 	return a.Name
 }
 
-func (d *driver) BeforeWrite(key string) (func(func(any) bool) error, func() error) {
+func (d *driver) BeforeWrite(key string) (func(func(any) bool) error, func(int64) error) {
+	var w *storage.Writer
 	before := func(as func(any) bool) error {
 		var handle **storage.ObjectHandle
 		if !as(&handle) {
@@ -122,9 +134,18 @@ func (d *driver) BeforeWrite(key string) (func(func(any) bool) error, func() err
 		// With the condition a repeated request cannot do harm, so that data
 		// files are as robust against 429 and 503 as commits.
 		*handle = d.bucket.Object(key).If(storage.Conditions{DoesNotExist: true})
+		if !as(&w) {
+			return errHook
+		}
 		return nil
 	}
-	return before, func() error { return nil }
+	published := func(size int64) error {
+		if a := w.Attrs(); a != nil && a.Size != size {
+			return fmt.Errorf("the service says that the object has %d bytes, and %d were sent", a.Size, size)
+		}
+		return nil
+	}
+	return before, published
 }
 
 var errHook = errors.New("gcsblob does not offer the hook that this driver was written for")

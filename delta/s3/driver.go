@@ -122,7 +122,7 @@ var errHook = errors.New("s3blob does not offer the hook that this driver was wr
 // abortTimeout bounds the removal of the parts of an upload that was given up.
 const abortTimeout = 30 * time.Second
 
-func (d *driver) BeforeWrite(key string) (func(func(any) bool) error, func() error) {
+func (d *driver) BeforeWrite(key string) (func(func(any) bool) error, func(int64) error) {
 	up := &uploader{Client: d.client}
 	before := func(as func(any) bool) error {
 		var in *transfermanager.UploadObjectInput
@@ -150,7 +150,7 @@ func (d *driver) BeforeWrite(key string) (func(func(any) bool) error, func() err
 		})
 		return nil
 	}
-	return before, func() error { return up.err }
+	return before, func(int64) error { return up.err }
 }
 
 // An uploader is the client of one upload. It keeps a failed completion from the

@@ -1,0 +1,378 @@
+package writer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/vec"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// A NullError says that a column that is not nullable has a null.
+type NullError struct {
+	Column string
+	Row    int64 // of the input, from 0
+}
+
+// Error names column and row.
+func (e *NullError) Error() string {
+	return fmt.Sprintf("column %s is null in row %d, and not nullable in the table", e.Column, e.Row)
+}
+
+// A caster turns batches of one Arrow schema into columns of the table.
+type caster struct {
+	in     *arrow.Schema
+	fields []fieldCast
+}
+
+// A fieldCast makes one column of the table.
+type fieldCast struct {
+	name     string
+	source   int // column of the batch; -1: none
+	nullable bool
+	convert  convert
+	absent   *vec.Vec // a vec of the column's layout, where there is no source
+}
+
+// A convert changes a column's layout; nil leaves it as it is.
+type convert func(*vec.Vec) (*vec.Vec, error)
+
+// newCaster plans the conversion; the error is a [*schema.MismatchError], or
+// names a column whose Arrow type Delta does not have.
+func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
+	from, err := arrowvec.FromArrowSchema(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.CanCast(from, table); err != nil {
+		return nil, err
+	}
+	c := &caster{in: in}
+	for i := range table.Fields {
+		f := &table.Fields[i]
+		fc := fieldCast{name: f.Name, source: from.Find(f.Name), nullable: f.Nullable}
+		if fc.source >= 0 {
+			fc.convert = converter(from.Fields[fc.source].Type, f.Type)
+		} else {
+			fc.absent = emptyOf(f.Type)
+		}
+		c.fields = append(c.fields, fc)
+	}
+	return c, nil
+}
+
+// cast returns the batch's columns in the table's order; row is the number of its
+// first row.
+func (c *caster) cast(rec arrow.RecordBatch, row int64) ([]*vec.Vec, error) {
+	rows := int(rec.NumRows())
+	cols := make([]*vec.Vec, len(c.fields))
+	for i := range c.fields {
+		f := &c.fields[i]
+		if f.source < 0 {
+			cols[i] = vec.AllNull(f.absent, rows)
+			continue
+		}
+		v, err := arrowvec.FromArray(rec.Column(f.source))
+		if err == nil && f.convert != nil {
+			v, err = f.convert(v)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %s, rows %d to %d: %w", f.name, row, row+int64(rows)-1, err)
+		}
+		if !f.nullable {
+			if k := firstNull(v); k >= 0 {
+				return nil, &NullError{Column: f.name, Row: row + int64(k)}
+			}
+		}
+		cols[i] = v
+	}
+	return cols, nil
+}
+
+func firstNull(v *vec.Vec) int {
+	if v.Kind != vec.Null && (v.Valid == nil || vec.CountBits(v.Valid, v.Off, v.Len) == v.Len) {
+		return -1
+	}
+	for i := range v.Len {
+		if v.IsNull(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// converter returns the conversion from one type to another that
+// schema.CanCast allows.
+func converter(from, to schema.DataType) convert {
+	if from.Kind() == schema.KindVoid && to.Kind() != schema.KindVoid {
+		like := emptyOf(to)
+		return func(v *vec.Vec) (*vec.Vec, error) { return vec.AllNull(like, v.Len), nil }
+	}
+	switch to := to.(type) {
+	case *schema.Struct:
+		return structConverter(from.(*schema.Struct), to)
+	case *schema.Array:
+		return childrenConverter(converter(from.(*schema.Array).Element, to.Element))
+	case *schema.Map:
+		f := from.(*schema.Map)
+		return childrenConverter(converter(f.Key, to.Key), converter(f.Value, to.Value))
+	case schema.Decimal:
+		return decimalConverter(from, to)
+	}
+	if from.Kind() == to.Kind() {
+		return nil
+	}
+	switch to.Kind() {
+	case schema.KindTimestampNTZ: // from date
+		return numbers(vec.Int64, func(d int32) int64 { return int64(d) * 86_400_000_000 })
+	case schema.KindShort:
+		return numbers(vec.Int16, func(x int8) int16 { return int16(x) })
+	case schema.KindInteger:
+		return fromInteger(from, vec.Int32, func(x int64) int32 { return int32(x) })
+	case schema.KindLong:
+		return fromInteger(from, vec.Int64, func(x int64) int64 { return x })
+	case schema.KindFloat:
+		return fromInteger(from, vec.Float32, func(x int64) float32 { return float32(x) })
+	case schema.KindDouble:
+		if from.Kind() == schema.KindFloat {
+			return numbers(vec.Float64, func(x float32) float64 { return float64(x) })
+		}
+		return fromInteger(from, vec.Float64, func(x int64) float64 { return float64(x) })
+	}
+	return nil
+}
+
+// numbers converts a fixed-width column value by value; nulls stay where they are.
+func numbers[F, T vec.Fixed](kind vec.Kind, f func(F) T) convert {
+	return func(v *vec.Vec) (*vec.Vec, error) {
+		out := make([]T, v.Len)
+		for i, x := range vec.Values[F](v) {
+			out[i] = f(x)
+		}
+		return withValidity(v, &vec.Vec{Kind: kind, Len: v.Len, Data: vec.BytesOf(out)}), nil
+	}
+}
+
+func fromInteger[T vec.Fixed](from schema.DataType, kind vec.Kind, f func(int64) T) convert {
+	switch from.Kind() {
+	case schema.KindByte:
+		return numbers(kind, func(x int8) T { return f(int64(x)) })
+	case schema.KindShort:
+		return numbers(kind, func(x int16) T { return f(int64(x)) })
+	case schema.KindInteger:
+		return numbers(kind, func(x int32) T { return f(int64(x)) })
+	default:
+		return numbers(kind, f)
+	}
+}
+
+// withValidity gives out, which starts at 0, the validity of v's window.
+func withValidity(v, out *vec.Vec) *vec.Vec {
+	if v.Valid != nil {
+		out.Valid = make([]byte, vec.BitmapLen(v.Len))
+		vec.CopyBits(out.Valid, 0, v.Valid, v.Off, v.Len)
+	}
+	return out
+}
+
+func decimalConverter(from schema.DataType, to schema.Decimal) convert {
+	scale := 0
+	if d, ok := from.(schema.Decimal); ok {
+		if d.Scale == to.Scale {
+			return nil
+		}
+		scale = d.Scale
+		return func(v *vec.Vec) (*vec.Vec, error) {
+			return rescale(v, scale, to.Scale, vec.Values[[16]byte](v), schema.Decimal128FromLittleEndian)
+		}
+	}
+	widen := fromInteger(from, vec.Int64, func(x int64) int64 { return x })
+	return func(v *vec.Vec) (*vec.Vec, error) {
+		w, err := widen(v)
+		if err != nil {
+			return nil, err
+		}
+		return rescale(w, 0, to.Scale, vec.Values[int64](w), schema.Decimal128FromInt64)
+	}
+}
+
+func rescale[F any](v *vec.Vec, from, to int, values []F, read func(F) schema.Decimal128) (*vec.Vec, error) {
+	out := make([][16]byte, v.Len)
+	for i, x := range values {
+		d, _, ok := read(x).Rescale(from, to)
+		if !ok {
+			if v.IsNull(i) {
+				continue
+			}
+			return nil, fmt.Errorf("value %s does not fit 38 digits with a scale of %d", read(x).Text(from), to)
+		}
+		out[i] = d.LittleEndian()
+	}
+	return withValidity(v, &vec.Vec{Kind: vec.Decimal128, Len: v.Len, Data: vec.BytesOf(out)}), nil
+}
+
+// structConverter matches fields by name, and adds nulls for absent ones.
+func structConverter(from, to *schema.Struct) convert {
+	type child struct {
+		source  int
+		convert convert
+		absent  *vec.Vec
+	}
+	same := len(from.Fields) == len(to.Fields)
+	children := make([]child, len(to.Fields))
+	for i := range to.Fields {
+		c := child{source: from.Find(to.Fields[i].Name)}
+		if c.source >= 0 {
+			c.convert = converter(from.Fields[c.source].Type, to.Fields[i].Type)
+		} else {
+			c.absent = emptyOf(to.Fields[i].Type)
+		}
+		same = same && c.source == i && c.convert == nil
+		children[i] = c
+	}
+	if same {
+		return nil
+	}
+	return func(v *vec.Vec) (*vec.Vec, error) {
+		out := *v
+		out.Children = make([]*vec.Vec, len(children))
+		for i, c := range children {
+			if c.source < 0 {
+				out.Children[i] = vec.AllNull(c.absent, v.Off+v.Len)
+				continue
+			}
+			w := v.Children[c.source]
+			if c.convert != nil {
+				var err error
+				if w, err = c.convert(w); err != nil {
+					return nil, err
+				}
+			}
+			out.Children[i] = w
+		}
+		return &out, nil
+	}
+}
+
+// childrenConverter converts what the elements or entries of a column are.
+func childrenConverter(convs ...convert) convert {
+	some := false
+	for _, c := range convs {
+		some = some || c != nil
+	}
+	if !some {
+		return nil
+	}
+	return func(v *vec.Vec) (*vec.Vec, error) {
+		out := *v
+		out.Children = make([]*vec.Vec, len(v.Children))
+		for i, c := range v.Children {
+			out.Children[i] = c
+			if convs[i] != nil {
+				w, err := convs[i](c)
+				if err != nil {
+					return nil, err
+				}
+				out.Children[i] = w
+			}
+		}
+		return &out, nil
+	}
+}
+
+// emptyOf returns an empty column of the type's layout.
+func emptyOf(t schema.DataType) *vec.Vec {
+	v := &vec.Vec{Kind: layoutOf(t)}
+	switch t := t.(type) {
+	case *schema.Struct:
+		for i := range t.Fields {
+			v.Children = append(v.Children, emptyOf(t.Fields[i].Type))
+		}
+	case *schema.Array:
+		v.Offsets, v.Children = []int32{0}, []*vec.Vec{emptyOf(t.Element)}
+	case *schema.Map:
+		v.Offsets, v.Children = []int32{0}, []*vec.Vec{emptyOf(t.Key), emptyOf(t.Value)}
+	}
+	if v.Kind == vec.Bytes {
+		v.Offsets = []int32{0}
+	}
+	return v
+}
+
+func layoutOf(t schema.DataType) vec.Kind {
+	switch t.Kind() {
+	case schema.KindBoolean:
+		return vec.Bool
+	case schema.KindByte:
+		return vec.Int8
+	case schema.KindShort:
+		return vec.Int16
+	case schema.KindInteger, schema.KindDate:
+		return vec.Int32
+	case schema.KindLong, schema.KindTimestamp, schema.KindTimestampNTZ:
+		return vec.Int64
+	case schema.KindFloat:
+		return vec.Float32
+	case schema.KindDouble:
+		return vec.Float64
+	case schema.KindDecimal:
+		return vec.Decimal128
+	case schema.KindString, schema.KindBinary:
+		return vec.Bytes
+	case schema.KindStruct:
+		return vec.Struct
+	case schema.KindArray:
+		return vec.List
+	case schema.KindMap:
+		return vec.Map
+	}
+	return vec.Null
+}
+
+// valueAt returns value i of a column of a primitive type.
+func valueAt(v *vec.Vec, t schema.DataType, i int) schema.Value {
+	if v.IsNull(i) {
+		return schema.Null(t)
+	}
+	switch t.Kind() {
+	case schema.KindBoolean:
+		return schema.BooleanValue(v.Bool(i))
+	case schema.KindByte:
+		return schema.ByteValue(vec.Values[int8](v)[i])
+	case schema.KindShort:
+		return schema.ShortValue(vec.Values[int16](v)[i])
+	case schema.KindInteger:
+		return schema.IntegerValue(vec.Values[int32](v)[i])
+	case schema.KindLong:
+		return schema.LongValue(vec.Values[int64](v)[i])
+	case schema.KindFloat:
+		return schema.FloatValue(vec.Values[float32](v)[i])
+	case schema.KindDouble:
+		return schema.DoubleValue(vec.Values[float64](v)[i])
+	case schema.KindDate:
+		return schema.DateValue(vec.Values[int32](v)[i])
+	case schema.KindTimestamp:
+		return schema.TimestampValue(vec.Values[int64](v)[i])
+	case schema.KindTimestampNTZ:
+		return schema.TimestampNTZValue(vec.Values[int64](v)[i])
+	case schema.KindDecimal:
+		return schema.DecimalValue(schema.Decimal128FromLittleEndian(vec.Values[[16]byte](v)[i]), t.(schema.Decimal).Scale)
+	case schema.KindString:
+		return schema.StringValue(string(v.At(i)))
+	}
+	return schema.BinaryValue(string(v.At(i)))
+}
+
+// canonicalBits is equal for floats that are one partition.
+func canonicalBits(f float64) uint64 {
+	switch {
+	case f == 0:
+		return 0
+	case f != f:
+		return math.Float64bits(math.NaN())
+	}
+	return math.Float64bits(f)
+}

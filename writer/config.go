@@ -1,0 +1,151 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/deltalog/deltalog/internal/digest"
+	"github.com/deltalog/deltalog/internal/stats"
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/logstore"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// A Config says what a [Writer] writes for. Nothing of it is read from storage.
+type Config struct {
+	Store            logstore.Store
+	Schema           *schema.Struct   // the table's, with logical names
+	PartitionColumns []string         // logical names, in the table's order
+	Properties       txlog.Properties // codec, statistics, column mapping, prefixes
+
+	// Settings.
+
+	// TargetFileSize is the size at which a file ends, in bytes as encoded.
+	// Default: the table's delta.targetFileSize, else 128 MiB.
+	TargetFileSize int64
+	// MaxMemory bounds the bytes held for pages and uploads. Over it the largest
+	// file is written out early. Default: 512 MiB.
+	MaxMemory int64
+	// Parallel bounds the goroutines that encode. Default: GOMAXPROCS.
+	Parallel int
+	// EngineInfo goes to the files' created_by. Default: "deltalog".
+	EngineInfo string
+	// Admit is called once for each partition that the input holds, before any of
+	// its rows is accepted, with the number of the first such row (from 0). Its
+	// error ends the write.
+	Admit func(p Partition, row int64) error
+	// Digest counts the rows into Output.Digest.
+	Digest bool
+	// NoFiles checks, admits, counts and digests the rows, and writes nothing.
+	NoFiles bool
+	// Progress is called now and then, from the goroutine that calls Write or Close.
+	Progress func(Progress)
+
+	// Components.
+	Env *txlog.Env
+}
+
+// Progress counts what was written so far.
+type Progress struct{ Rows, Bytes, Files int64 }
+
+// A Partition is one combination of partition values.
+type Partition struct {
+	Values []schema.Value     // in the order of Config.PartitionColumns
+	Raw    map[string]*string // physical name → serialised value, nil: null
+}
+
+// An Output is all that was written.
+type Output struct {
+	Files      []DataFile // by partition in the order of their first rows, then in row order
+	Rows       int64
+	Digest     digest.Rows
+	Partitions []Partition // in the order of their first rows
+}
+
+const (
+	defaultTargetFileSize = 128 << 20
+	defaultMaxMemory      = 512 << 20
+	defaultCodec          = "snappy"
+)
+
+// extensions are what other engines call files by their codec.
+var extensions = map[string]string{
+	"snappy": ".snappy.parquet", "zstd": ".zstd.parquet", "gzip": ".gz.parquet",
+	"lz4": ".lz4.parquet", "lz4_raw": ".lz4raw.parquet", "none": ".parquet", "uncompressed": ".parquet",
+}
+
+func (c *Config) withDefaults() (*Config, error) {
+	d := *c
+	if d.Schema == nil || d.Store == nil && !d.NoFiles {
+		return nil, errors.New("writer: Config needs a Schema and a Store")
+	}
+	if d.TargetFileSize < 0 || d.MaxMemory < 0 || d.Parallel < 0 {
+		return nil, fmt.Errorf("writer: Config: negative limit; use 0 for the default")
+	}
+	if d.TargetFileSize == 0 {
+		d.TargetFileSize = d.Properties.TargetFileSize()
+	}
+	if d.TargetFileSize == 0 {
+		d.TargetFileSize = defaultTargetFileSize
+	}
+	if d.MaxMemory == 0 {
+		d.MaxMemory = defaultMaxMemory
+	}
+	if d.Parallel == 0 {
+		d.Parallel = runtime.GOMAXPROCS(0)
+	}
+	d.Env = d.Env.WithDefaults()
+	return &d, nil
+}
+
+// A target is what follows from a Config for every file.
+type target struct {
+	*Config
+	codec    string
+	mode     schema.MappingMode
+	data     *schema.Struct // the files' columns, with physical names
+	dataCols []int          // their positions in Schema
+	partCols []int          // the partition columns' positions in Schema
+	physical []string       // the partition columns' physical names
+	layout   *stats.Layout
+	prefix   int // of strings in statistics
+}
+
+func newTarget(c *Config) (*target, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	t := &target{Config: c, codec: c.Properties.Codec(), mode: c.Properties.MappingMode(), prefix: c.Properties.StatsStringPrefix()}
+	if t.codec == "" {
+		t.codec = defaultCodec
+	}
+	if _, ok := extensions[t.codec]; !ok {
+		return nil, fmt.Errorf("writer: table property delta.parquet.compression.codec is %q, which is not a codec that this library writes", t.codec)
+	}
+	physical := schema.Physical(c.Schema, t.mode)
+	isPart := map[int]bool{}
+	for _, name := range c.PartitionColumns {
+		i := c.Schema.Index(name)
+		if i < 0 {
+			return nil, fmt.Errorf("writer: partition column %q is not in the schema", name)
+		}
+		isPart[i] = true
+		t.partCols = append(t.partCols, i)
+		t.physical = append(t.physical, physical.Fields[i].Name)
+	}
+	t.data = &schema.Struct{}
+	for i := range physical.Fields {
+		if !isPart[i] {
+			t.data.Fields = append(t.data.Fields, physical.Fields[i])
+			t.dataCols = append(t.dataCols, i)
+		}
+	}
+	leaves, err := stats.Select(c.Schema, t.mode, c.PartitionColumns, c.Properties.NumIndexedColumns(), c.Properties.StatsColumns())
+	if err != nil {
+		return nil, err
+	}
+	t.layout = stats.NewLayout(leaves)
+	return t, nil
+}
