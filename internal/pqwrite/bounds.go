@@ -27,7 +27,6 @@ type bound struct {
 type bounds struct {
 	ok       bool // there are bounds
 	nan      bool // there is a NaN
-	minCut   bool // min.bytes is a prefix
 	maxCut   bool // max.bytes is a prefix: less than the largest value
 	min, max bound
 }
@@ -130,16 +129,23 @@ func bytesBounds(p *values) bounds {
 	hiKey := loKey
 	at := p.offsets[1]
 	for _, end := range p.offsets[2 : p.n+1] {
-		k := key(p.data, at, end)
-		if k <= loKey {
-			if x := p.data[at:end]; k < loKey || bytes.Compare(x, lo) < 0 {
-				lo, loKey = x, k
-			}
+		var k uint64
+		if end-at >= 8 { // as in key, but inlined
+			k = binary.BigEndian.Uint64(p.data[at : at+8 : at+8])
+		} else {
+			k = key(p.data, at, end)
 		}
-		if k >= hiKey {
-			if x := p.data[at:end]; k > hiKey || bytes.Compare(x, hi) > 0 {
-				hi, hiKey = x, k
-			}
+		// Most values are strictly between the bounds.
+		if k-loKey-1 < hiKey-loKey-1 && loKey < hiKey {
+			at = end
+			continue
+		}
+		x := p.data[at:end]
+		if k < loKey || k == loKey && bytes.Compare(x, lo) < 0 {
+			lo, loKey = x, k
+		}
+		if k > hiKey || k == hiKey && bytes.Compare(x, hi) > 0 {
+			hi, hiKey = x, k
 		}
 		at = end
 	}

@@ -28,8 +28,8 @@ type column struct {
 	maxDef    int
 	maxRep    int
 
-	pend    values // rows that do not fill a page yet
-	size    int    // their extent
+	pend    *values // rows that do not fill a page yet; nil: none
+	size    int     // their extent
 	decided bool   // whether there is a dictionary
 	dict    *dictionary
 	dictOK  bool // the dictionary still takes values
@@ -56,7 +56,10 @@ func (c *column) flat() bool { return len(c.steps) == 1 }
 
 // encoding returns how values are encoded that are not in a dictionary.
 func (c *column) encoding() format.Encoding {
-	if c.opts.Compat {
+	// Polars (2.1) fails on delta encodings of a required column under a nullable
+	// struct, whoever wrote it, when they go over several pages.
+	inNullable := !c.node.optional && c.maxDef > 0 && c.maxRep == 0
+	if c.opts.Compat || inNullable {
 		return format.Plain
 	}
 	switch c.phys {
@@ -81,10 +84,21 @@ func (c *column) cut(cols []*vec.Vec, from, left, rows, size int) (n int, full b
 	return n, n < left || rows+n == c.opts.PageRows
 }
 
-// pend adds rows that may leave the page open.
+// held returns how many rows wait for their page to fill up.
+func (c *column) held() int {
+	if c.pend == nil {
+		return 0
+	}
+	return c.pend.rows
+}
+
+// hold adds rows that may leave the page open.
 func (c *column) hold(s *shredder, cols []*vec.Vec, from, n int) {
 	if n == 0 {
 		return
+	}
+	if c.pend == nil {
+		c.pend = valuesPool.Get().(*values)
 	}
 	c.size += extent(c, cols, from, n)
 	c.pend.add(c, s, cols, from, n, false)
@@ -93,7 +107,7 @@ func (c *column) hold(s *shredder, cols []*vec.Vec, from, n int) {
 // prime adds rows to the first page of a row group and, once it is full, decides
 // how the column is encoded and encodes it. It returns how many rows it took.
 func (c *column) prime(e *encoder, cols []*vec.Vec, from, n int) (int, error) {
-	k, full := c.cut(cols, from, n, c.pend.rows, c.size)
+	k, full := c.cut(cols, from, n, c.held(), c.size)
 	c.hold(&e.shred, cols, from, k)
 	if !full {
 		return k, nil
@@ -103,17 +117,17 @@ func (c *column) prime(e *encoder, cols []*vec.Vec, from, n int) (int, error) {
 
 // finish encodes the rows held, if any, as a page.
 func (c *column) finish(e *encoder) error {
-	if c.pend.rows == 0 {
+	if c.pend == nil {
 		return nil
 	}
 	c.decide()
-	p, err := e.next(c, &c.pend)
+	p, err := e.next(c, c.pend)
 	if err != nil {
 		return err
 	}
 	c.pages = append(c.pages, p)
-	c.pend.reset()
-	c.size = 0
+	c.pend.recycle()
+	c.pend, c.size = nil, 0
 	return nil
 }
 
@@ -123,7 +137,7 @@ func (c *column) decide() {
 		return
 	}
 	c.decided = true
-	if c.dictOK = c.worthDictionary(&c.pend); c.dictOK {
+	if c.dictOK = c.worthDictionary(c.pend); c.dictOK {
 		c.dict = newDictionary(c, c.opts.DictionaryBytes)
 	}
 }
@@ -131,8 +145,8 @@ func (c *column) decide() {
 // follow encodes rows page by page, as a dictionary has to be built.
 func (c *column) follow(e *encoder, cols []*vec.Vec, from, n int) error {
 	for end := from + n; from < end; {
-		k, full := c.cut(cols, from, end-from, c.pend.rows, c.size)
-		if !full || c.pend.rows > 0 {
+		k, full := c.cut(cols, from, end-from, c.held(), c.size)
+		if !full || c.pend != nil {
 			c.hold(&e.shred, cols, from, k)
 			if full {
 				if err := c.finish(e); err != nil {

@@ -64,16 +64,13 @@ func (w *Writer) encode(ctx context.Context, cols []*vec.Vec, from, n int) error
 // plan cuts n rows of a column without a dictionary into pages.
 func (w *Writer) plan(c *column, cols []*vec.Vec, from, n int) {
 	for end := from + n; from < end; {
-		k, full := c.cut(cols, from, end-from, c.pend.rows, c.size)
+		k, full := c.cut(cols, from, end-from, c.held(), c.size)
 		if !full {
 			w.tasks = append(w.tasks, task{col: c, do: taskHold, from: from, n: k})
 			return
 		}
 		t := task{col: c, do: taskPage, from: from, n: k, page: len(c.pages)}
-		if c.pend.rows > 0 {
-			held := c.pend
-			t.held, c.pend, c.size = &held, values{}, 0
-		}
+		t.held, c.pend, c.size = c.pend, nil, 0
 		c.pages = append(c.pages, page{})
 		w.tasks = append(w.tasks, t)
 		from += k
@@ -84,7 +81,7 @@ func (w *Writer) plan(c *column, cols []*vec.Vec, from, n int) {
 func (w *Writer) finish(ctx context.Context) error {
 	w.tasks = w.tasks[:0]
 	for _, c := range w.cols {
-		w.tasks = append(w.tasks, task{col: c, do: taskFinish, n: c.pend.rows})
+		w.tasks = append(w.tasks, task{col: c, do: taskFinish, n: c.held()})
 	}
 	return w.run(ctx, nil, nil)
 }
@@ -159,6 +156,9 @@ func (e *encoder) run(t *task, cols []*vec.Vec, done []int) (err error) {
 			p.add(c, &e.shred, cols, t.from, t.n, t.held == nil)
 		}
 		c.pages[t.page], err = e.encode(c, p, nil)
+		if t.held != nil {
+			t.held.recycle()
+		}
 	}
 	return err
 }

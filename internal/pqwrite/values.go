@@ -3,6 +3,7 @@ package pqwrite
 import (
 	"encoding/binary"
 	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -31,6 +32,17 @@ type values struct {
 	fixedBuf   []byte
 	offsetsBuf []int32
 	dataBuf    []byte
+}
+
+// valuesPool holds empty values for pages that fill up over several batches.
+var valuesPool = sync.Pool{New: func() any { return &values{} }}
+
+// recycle gives p to the next page that wants one, unless a huge row made it large.
+func (p *values) recycle() {
+	p.reset()
+	if p.bytes() < 4<<20 {
+		valuesPool.Put(p)
+	}
 }
 
 func (p *values) reset() {

@@ -260,7 +260,9 @@ func (w *Writer) Buffered() int64 {
 		n += w.arenas[i].held
 	}
 	for _, c := range w.cols {
-		n += int64(c.pend.bytes())
+		if c.pend != nil {
+			n += int64(c.pend.bytes())
+		}
 	}
 	return n
 }
