@@ -106,37 +106,35 @@ func (l *lister) read(dir *os.File, at string) ([]entry, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err
 	}
-	all, err := dir.ReadDir(-1)
-	if err != nil {
-		return nil, err
-	}
 	// What the options ask of a name, said of its part in this directory.
 	prefix := l.o.Prefix[min(len(at), len(l.o.Prefix)):]
 	after, inside := strings.CutPrefix(l.o.StartAfter, at)
 	if !inside {
-		after = "" // the caller has seen that at is greater as a whole
 		if l.o.StartAfter > at {
-			return nil, nil
+			return nil, nil // every name below is smaller
 		}
+		after = ""
 	}
-	entries := make([]entry, 0, len(all))
-	for _, d := range all {
-		e := entry{key: d.Name(), kind: d.Type()}
-		if e.kind.IsDir() {
+	var entries []entry
+	err := readDir(dir, func(name []byte, kind fs.FileMode) {
+		if kind.IsDir() {
 			if l.o.Shallow {
-				continue
+				return
 			}
-			e.key += "/"
-		} else if isTemp(e.key) {
-			continue
+			name = append(name, '/')
 		}
-		if !strings.HasPrefix(e.key, prefix) {
-			continue
+		if len(name) < len(prefix) || string(name[:len(prefix)]) != prefix {
+			return
 		}
-		if e.key <= after && !(e.kind.IsDir() && strings.HasPrefix(after, e.key)) {
-			continue
+		if string(name) <= after && !(kind.IsDir() && len(after) >= len(name) && after[:len(name)] == string(name)) {
+			return
 		}
-		entries = append(entries, e)
+		if e := (entry{key: string(name), kind: kind}); !isTemp(e.key) {
+			entries = append(entries, e)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	return entries, nil

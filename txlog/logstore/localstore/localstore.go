@@ -20,7 +20,6 @@ package localstore
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +31,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
@@ -45,9 +45,6 @@ type Options struct {
 	// live processes, but a power cut can lose or empty what was reported as
 	// written. For tests and scratch tables only.
 	NoSync bool
-
-	// Random makes the names of temporary files. The default is crypto/rand.
-	Random io.Reader
 }
 
 // A Store is a directory. It is safe for concurrent use, also beside other
@@ -57,6 +54,8 @@ type Store struct {
 	url     string
 	opts    Options
 	escapes error // what os.Root answers when a name leads outside
+
+	temps atomic.Uint32 // counts temporary names
 
 	mu      sync.Mutex
 	root    *os.Root            // nil until the directory exists
@@ -89,9 +88,6 @@ func Open(dir string, opts *Options) (*Store, error) {
 	}
 	if s.opts.DirMode == 0 {
 		s.opts.DirMode = 0o750
-	}
-	if s.opts.Random == nil {
-		s.opts.Random = rand.Reader
 	}
 	return s, nil
 }

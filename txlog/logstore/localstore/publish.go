@@ -2,10 +2,8 @@ package localstore
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,12 +71,8 @@ func (p *pending) openTemp(named bool) error {
 		p.s.useNamed()
 	}
 	for {
-		temp, err := p.s.tempName(p.base)
-		if err != nil {
-			return err
-		}
-		p.temp = join(p.dirName, temp)
-		err = p.s.do("open temp", p.base, func() (err error) {
+		p.temp = join(p.dirName, p.s.tempName(p.base))
+		err := p.s.do("open temp", p.base, func() (err error) {
 			p.file, err = p.root.OpenFile(p.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 			return err
 		})
@@ -100,21 +94,19 @@ func (s *Store) useNamed() {
 	s.mu.Unlock()
 }
 
-// Temporary names are .NAME.RANDOM.tmp, with 16 hexadecimal digits; a long NAME
-// is cut so that the whole fits the 255 bytes that file systems allow.
+// Temporary names are .NAME.ID.tmp, where ID is 16 hexadecimal digits; a long
+// NAME is cut so that the whole fits the 255 bytes that file systems allow.
 const (
-	tempRandom  = 8
+	tempID      = 16
 	tempSuffix  = ".tmp"
 	tempKeep    = 200
-	tempMinimum = 1 + 1 + 2*tempRandom + len(tempSuffix)
+	tempMinimum = 1 + 1 + tempID + len(tempSuffix)
 )
 
-func (s *Store) tempName(base string) (string, error) {
-	var r [tempRandom]byte
-	if _, err := io.ReadFull(s.opts.Random, r[:]); err != nil {
-		return "", fmt.Errorf("make a temporary name: %w", err)
-	}
-	return "." + base[:min(len(base), tempKeep)] + "." + hex.EncodeToString(r[:]) + tempSuffix, nil
+// tempName returns a name that no other call in this process returns soon. One
+// that another process or host has taken is passed over when it is opened.
+func (s *Store) tempName(base string) string {
+	return fmt.Sprintf(".%s.%08x%08x%s", base[:min(len(base), tempKeep)], uint32(os.Getpid()), s.temps.Add(1), tempSuffix)
 }
 
 // isTemp reports whether a file's own name is one that tempName makes.
@@ -123,8 +115,8 @@ func isTemp(base string) bool {
 		return false
 	}
 	base = strings.TrimSuffix(base, tempSuffix)
-	random := base[len(base)-2*tempRandom:]
-	return base[len(base)-2*tempRandom-1] == '.' && strings.Trim(random, "0123456789abcdef") == ""
+	id := base[len(base)-tempID:]
+	return base[len(base)-tempID-1] == '.' && strings.Trim(id, "0123456789abcdef") == ""
 }
 
 // flush makes the content survive a power cut, while it has no name yet.

@@ -1,7 +1,10 @@
 package localstore
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -44,6 +47,67 @@ func renameNoReplace(dir *os.File, from, to string) error {
 		return 0, unix.Renameat2(int(dir.Fd()), from, int(dir.Fd()), to, unix.RENAME_NOREPLACE)
 	})
 	return err
+}
+
+// readDir calls each for every entry of a directory, in no order. The name may
+// be kept only until each returns, and may be appended to.
+//
+// Not os.File.ReadDir: of a directory opened through an os.Root, that asks for
+// the attributes of every entry, which is most of the cost of listing the tail of
+// a long log.
+func readDir(dir *os.File, each func(name []byte, kind fs.FileMode)) error {
+	const (
+		recordLength = 16 // offsets in struct linux_dirent64
+		recordKind   = 18
+		recordName   = 19
+	)
+	fd := int(dir.Fd())
+	buf := make([]byte, 64<<10)
+	var scratch [256]byte
+	for {
+		n, err := retry(func() (int, error) { return unix.Getdents(fd, buf) })
+		if err != nil || n == 0 {
+			return err
+		}
+		for records := buf[:n]; len(records) > recordName; {
+			length := int(binary.NativeEndian.Uint16(records[recordLength:]))
+			if length <= recordName || length > len(records) {
+				return fmt.Errorf("a directory record of %d bytes: %w", length, unix.EIO)
+			}
+			name, _, _ := bytes.Cut(records[recordName:length], []byte{0})
+			kind, known := direntKinds[records[recordKind]]
+			records = records[length:]
+			if s := string(name); s == "." || s == ".." || s == "" {
+				continue
+			}
+			name = append(scratch[:0], name...)
+			if !known {
+				kind, err = kindAt(fd, string(name))
+				if errors.Is(err, unix.ENOENT) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+			}
+			each(name, kind)
+		}
+	}
+}
+
+// direntKinds has the kinds that matter; some file systems tell none.
+var direntKinds = map[byte]fs.FileMode{
+	unix.DT_REG: 0, unix.DT_DIR: fs.ModeDir, unix.DT_LNK: fs.ModeSymlink,
+	unix.DT_FIFO: fs.ModeNamedPipe, unix.DT_SOCK: fs.ModeSocket, unix.DT_CHR: fs.ModeCharDevice, unix.DT_BLK: fs.ModeDevice,
+}
+
+func kindAt(dir int, base string) (fs.FileMode, error) {
+	var st unix.Stat_t
+	_, err := retry(func() (int, error) { return 0, unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if err != nil {
+		return 0, err
+	}
+	return direntKinds[byte(st.Mode&unix.S_IFMT>>12)], nil // the kinds are these bits
 }
 
 // statAt returns what a listing needs of a file, without following links.
