@@ -172,8 +172,6 @@ func (r *addReader) selectPartitions(ctx context.Context, group int) (pqread.Sel
 		return pqread.Selection{}, nil
 	}}
 	first := r.part.file.RowGroup(group).FirstRow
-	var last map[string]*string
-	wanted := false
 	for b, err := range r.part.batches(ctx, structOf(col("add", fieldsOf(typeAdd, "partitionValues"))), o) {
 		if err != nil {
 			return nil, err
@@ -184,14 +182,11 @@ func (r *addReader) selectPartitions(ctx context.Context, group int) (pqread.Sel
 		}
 		at := b.Positions[0].Start - first
 		for i := nextValid(add.v, 0); i < b.Rows; i = nextValid(add.v, i+1) {
-			m, err := r.values.at(add.children[0], i)
+			p, err := r.values.at(add.children[0], i)
 			if err != nil {
 				return nil, &CorruptError{Path: r.part.in.name, Err: err}
 			}
-			if last == nil || !sameMap(m, last) {
-				last, wanted = m, r.o.Partitions(m)
-			}
-			if !wanted {
+			if !p.is(r.o.Partitions) {
 				continue
 			}
 			row := at + int64(i)
@@ -300,9 +295,11 @@ func (r *addReader) fill(a *AddFile, i int) (err error) {
 	if !c.time.IsNull(i) {
 		a.ModificationTime = r.times[i]
 	}
-	if a.PartitionValues, err = r.values.at(c.values, i); err != nil {
+	p, err := r.values.at(c.values, i)
+	if err != nil {
 		return err
 	}
+	a.PartitionValues = p.m
 	if a.Tags, err = textsOf(c.tags, i); err != nil {
 		return err
 	}
@@ -326,18 +323,6 @@ func detach(a *AddFile) *AddFile {
 	buf = append(append(buf, a.Path...), a.Stats...)
 	b.Path, b.Stats = view(buf[:len(a.Path)]), view(buf[len(a.Path):])
 	return &b
-}
-
-// sameMap reports whether a and b are one map: equal maps from a valuesReader are.
-func sameMap(a, b map[string]*string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		w, ok := b[k]
-		return ok && v == w
-	}
-	return true
 }
 
 // count returns the number and size of the checkpoint's files that seen does not
@@ -429,9 +414,11 @@ func removeAt(r rows, i int, values *valuesReader) (*RemoveFile, error) {
 	}
 	var err error
 	if !r.children[4].IsNull(i) {
-		if a.PartitionValues, err = values.at(r.children[4], i); err != nil {
+		p, err := values.at(r.children[4], i)
+		if err != nil {
 			return nil, err
 		}
+		a.PartitionValues = p.m
 	}
 	a.DeletionVector, err = dvOf(r.children[6], i)
 	return a, err

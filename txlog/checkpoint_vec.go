@@ -129,24 +129,36 @@ func dvOf(v *vec.Vec, i int) (*DVDescriptor, error) {
 // A valuesReader turns rows of a partitionValues column into maps, and gives
 // equal rows one map.
 type valuesReader struct {
-	intern intern[map[string]*string]
+	intern intern[*values]
 	key    []byte // encoding of the row read last
-	last   map[string]*string
+	last   *values
 	buf    []byte
 }
 
-// at returns the partition values of row i; they are never nil.
-func (r *valuesReader) at(v *vec.Vec, i int) (map[string]*string, error) {
-	if v.IsNull(i) {
-		return noValues, nil
+// values are one partition's values, and what the caller said about them.
+type values struct {
+	m      map[string]*string
+	asked  bool
+	wanted bool
+}
+
+// is asks once whether the partition is wanted.
+func (v *values) is(wanted func(map[string]*string) bool) bool {
+	if !v.asked {
+		v.asked, v.wanted = true, wanted(v.m)
 	}
-	from, to := int(v.Offsets[v.Off+i]), int(v.Offsets[v.Off+i+1])
-	if from == to {
-		return noValues, nil
-	}
+	return v.wanted
+}
+
+// at returns the partition values of row i; the map is never nil.
+func (r *valuesReader) at(v *vec.Vec, i int) (*values, error) {
 	r.buf = r.buf[:0]
-	keys, values := v.Children[0], v.Children[1]
+	var from, to int
+	if !v.IsNull(i) {
+		from, to = int(v.Offsets[v.Off+i]), int(v.Offsets[v.Off+i+1])
+	}
 	for j := from; j < to; j++ {
+		keys, values := v.Children[0], v.Children[1]
 		if keys.IsNull(j) {
 			return nil, errBadMap
 		}
@@ -160,23 +172,26 @@ func (r *valuesReader) at(v *vec.Vec, i int) (map[string]*string, error) {
 	if r.last != nil && bytes.Equal(r.buf, r.key) {
 		return r.last, nil
 	}
-	m, ok := r.intern.m[string(r.buf)]
+	p, ok := r.intern.m[string(r.buf)]
 	if !ok {
-		m = make(map[string]*string, to-from)
+		p = &values{m: noValues}
+		if from < to {
+			p.m = make(map[string]*string, to-from)
+		}
 		for j := from; j < to; j++ {
-			k := string(keys.At(j))
-			if _, dup := m[k]; dup {
+			k := string(v.Children[0].At(j))
+			if _, dup := p.m[k]; dup {
 				return nil, errBadMap
 			}
-			m[k] = nil
-			if t, ok := text(values, j); ok {
-				m[k] = &t
+			p.m[k] = nil
+			if t, ok := text(v.Children[1], j); ok {
+				p.m[k] = &t
 			}
 		}
-		r.intern.put(string(r.buf), m)
+		r.intern.put(string(r.buf), p)
 	}
-	r.key, r.last = append(r.key[:0], r.buf...), m
-	return m, nil
+	r.key, r.last = append(r.key[:0], r.buf...), p
+	return p, nil
 }
 
 // appendSized appends b behind its length, so that joined texts stay apart.

@@ -14,8 +14,8 @@ import (
 // The functions are called from several goroutines at once and must be pure.
 type FilesOptions struct {
 	// Partitions says whether files with these partition values are wanted. It
-	// is asked before a file's other fields are decoded, and, for consecutive
-	// files of one partition, once. It must not change or keep the map.
+	// is asked before a file's other fields are decoded, and, where it can be
+	// told, once for each partition. It must not change or keep the map.
 	Partitions func(values map[string]*string) bool
 	// Keep says whether a file is wanted.
 	Keep func(*AddFile) bool
@@ -139,19 +139,32 @@ func canonicalIn(root, path string) string {
 
 // totals are what counting the files has found, once.
 type totals struct {
-	once  sync.Mutex
-	known bool
-	files int64
-	bytes int64
+	counting sync.Mutex // held while the files are counted
+	mu       sync.Mutex
+	known    bool
+	files    int64
+	bytes    int64
+}
+
+func (t *totals) get() (files, bytes int64, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.files, t.bytes, t.known
+}
+
+func (t *totals) set(files, bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.files, t.bytes, t.known = files, bytes, true
 }
 
 // NumFiles returns the number of live files and the sum of their sizes in bytes.
 // The first call counts them, which reads paths and sizes of the checkpoint.
 func (s *Snapshot) NumFiles(ctx context.Context) (files, bytes int64, err error) {
-	s.totals.once.Lock()
-	defer s.totals.once.Unlock()
-	if s.totals.known {
-		return s.totals.files, s.totals.bytes, nil
+	s.totals.counting.Lock()
+	defer s.totals.counting.Unlock()
+	if files, bytes, known := s.totals.get(); known {
+		return files, bytes, nil
 	}
 	seen := newKeySet(s.url)
 	var n, sum int64
@@ -167,7 +180,7 @@ func (s *Snapshot) NumFiles(ctx context.Context) (files, bytes int64, err error)
 		}
 		n, sum = n+files, sum+bytes
 	}
-	s.totals.known, s.totals.files, s.totals.bytes = true, n, sum
+	s.totals.set(n, sum)
 	return n, sum, nil
 }
 

@@ -57,8 +57,12 @@ func newSnapshot(store logstore.Store, c *Commit) (*Snapshot, error) {
 	if c.Version != 0 {
 		return nil, fmt.Errorf("txlog: a table does not begin with version %d", c.Version)
 	}
-	empty := &Snapshot{store: store, url: store.URL(), version: NoVersion, logger: slog.New(slog.DiscardHandler), parallel: defaultParallel}
-	return empty.with(newLayer(c, 0, nil))
+	empty := &Snapshot{
+		store: store, url: store.URL(), version: NoVersion, totals: new(totals),
+		logger: slog.New(slog.DiscardHandler), parallel: defaultParallel,
+	}
+	empty.totals.set(0, 0)
+	return empty.AdvanceKnown(c)
 }
 
 // with returns the table after the commit on top of tail.
