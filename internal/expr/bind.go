@@ -13,6 +13,7 @@ import (
 type Predicate struct {
 	columns []BoundColumn
 	root    cond
+	fixed   *constants // may be nil
 }
 
 // A BoundColumn is a column that a [Predicate] reads.
@@ -34,7 +35,7 @@ func Bind(e Expr, s *schema.Struct, o *Options) (*Predicate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&Predicate{columns: b.columns, root: root}).prepared(), nil
+	return &Predicate{columns: b.columns, root: fold(root, newConstants(b.columns, nil))}, nil
 }
 
 // Compile parses and binds a condition. Errors of both show the text.
@@ -49,9 +50,6 @@ func Compile(text string, s *schema.Struct, o *Options) (Expr, *Predicate, error
 	}
 	return e, p, err
 }
-
-// prepared returns p with its constant parts evaluated.
-func (p *Predicate) prepared() *Predicate { return p.WithConstants(nil) }
 
 type binder struct {
 	schema  *schema.Struct

@@ -1,6 +1,10 @@
 package expr
 
-import "github.com/deltalog/deltalog/txlog/schema"
+import (
+	"maps"
+
+	"github.com/deltalog/deltalog/txlog/schema"
+)
 
 // A cond is a bound condition.
 type cond interface {
@@ -94,9 +98,16 @@ func newCompare(i int, op Op, to scalar) columnLiteral {
 
 // WithConstants returns p for rows in which columns have the given values, by
 // their position in [Predicate.Columns]: partition columns of one file. It reads
-// those columns no more.
+// those columns from batches no more. A value that is not of its column's type
+// is passed over, as if it were not given.
 func (p *Predicate) WithConstants(values map[int]schema.Value) *Predicate {
-	return &Predicate{columns: p.columns, root: fold(p.root, newConstants(p.columns, values))}
+	all := map[int]schema.Value{}
+	if p.fixed != nil {
+		maps.Copy(all, p.fixed.values)
+	}
+	maps.Copy(all, values)
+	k := newConstants(p.columns, all)
+	return &Predicate{columns: p.columns, root: fold(p.root, k), fixed: k}
 }
 
 // Constant returns whether p has the same value for every row, because it reads

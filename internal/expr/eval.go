@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -15,7 +16,7 @@ import (
 // vector is missing or is not of the layout of its type.
 func (p *Predicate) Eval(batch []*vec.Vec, n int) (*vec.Bitmap, error) {
 	in := &inputs{n: n, columns: make([]input, len(p.columns))}
-	if err := in.load(p.columns, p.root, batch); err != nil {
+	if err := in.load(p, batch); err != nil {
 		return nil, err
 	}
 	return &vec.Bitmap{Words: p.root.eval(in).yes, Len: n}, nil
@@ -42,12 +43,19 @@ func (in *inputs) words() []uint64 { return make([]uint64, (in.n+63)>>6) }
 // all returns all rows.
 func (in *inputs) all() []uint64 { return vec.FullBitmap(in.n).Words }
 
-// load looks up the columns that c reads.
-func (in *inputs) load(columns []BoundColumn, c cond, batch []*vec.Vec) error {
+// load looks up the columns that p reads.
+func (in *inputs) load(p *Predicate, batch []*vec.Vec) error {
 	var err error
-	eachColumn(c, func(i int) {
-		if err == nil && in.columns[i].v == nil {
-			in.columns[i], err = lookup(columns[i], batch, in.n)
+	eachColumn(p.root, func(i int) {
+		switch {
+		case err != nil || in.columns[i].v != nil:
+		case p.fixed != nil && p.fixed.has(i):
+			var v *vec.Vec
+			if v, err = vec.Repeat(p.fixed.in.columns[i].v, 0, in.n); err == nil {
+				in.columns[i] = input{v, narrow(nil, v)}
+			}
+		default:
+			in.columns[i], err = lookup(p.columns[i], batch, in.n)
 		}
 	})
 	return err
@@ -159,11 +167,12 @@ func layoutOf(t schema.DataType) vec.Kind {
 
 // constants are columns that have one value each, as a batch of one row.
 type constants struct {
-	in inputs
+	in     inputs
+	values map[int]schema.Value
 }
 
 func newConstants(columns []BoundColumn, values map[int]schema.Value) *constants {
-	k := &constants{inputs{n: 1, columns: make([]input, len(columns))}}
+	k := &constants{inputs{n: 1, columns: make([]input, len(columns))}, values}
 	for i, v := range values {
 		if i >= 0 && i < len(columns) {
 			if one := oneValue(columns[i].Type, v); one != nil {
@@ -236,9 +245,10 @@ func (c logicCond) eval(in *inputs) truth {
 	if !c.or {
 		either, both = both, either
 	}
+	all := in.all()
 	for _, x := range c.args[1:] {
-		if !c.or && none(both) {
-			break // no row can become true any more
+		if slices.Equal(either, all) {
+			break // every row is decided
 		}
 		t := x.eval(in)
 		e, b := t.yes, t.no
@@ -254,15 +264,6 @@ func (c logicCond) eval(in *inputs) truth {
 		return truth{either, both}
 	}
 	return truth{both, either}
-}
-
-func none(words []uint64) bool {
-	for _, w := range words {
-		if w != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 func (c notCond) eval(in *inputs) truth {

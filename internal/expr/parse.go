@@ -334,7 +334,9 @@ func (p *parser) primary() Expr {
 		}
 		defer p.leave()
 		e := p.or()
-		p.expectSymbol(")", "for the ( at character "+itoa(utf8.RuneCountInString(p.text[:t.pos])+1))
+		if !p.acceptSymbol(")") {
+			p.unexpected(`")" for the ( at character ` + itoa(utf8.RuneCountInString(p.text[:t.pos])+1))
+		}
 		return e
 	case t.is("-"), t.is("+"):
 		p.advance()

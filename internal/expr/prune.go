@@ -27,8 +27,10 @@ type Bounds struct {
 	// occur. Null where nothing is known. They are of the column's type.
 	Min, Max schema.Value
 
-	// NullCount is the number of nulls; it counts if HasNullCount is set. It may
-	// also count rows that are deleted, if it is 0 or the number of all rows.
+	// NullCount is the number of nulls; it counts if HasNullCount is set. At 0 and
+	// at the number of rows or above (math.MaxInt64 if that is not known) it says
+	// that none and all are null; in between it says nothing more than that, so
+	// that it may count rows that are deleted.
 	NullCount    int64
 	HasNullCount bool
 
@@ -41,11 +43,11 @@ type Bounds struct {
 	Exact bool
 }
 
-// Constant returns the bounds of a column in which every one of rows rows has the
-// value v, which may be null: a partition column.
-func Constant(v schema.Value, rows int64) Bounds {
+// Constant returns the bounds of a column in which every row has the value v,
+// which may be null: a partition column.
+func Constant(v schema.Value) Bounds {
 	if v.IsNull() {
-		return Bounds{NullCount: rows, HasNullCount: true, NoNaN: true, Exact: true}
+		return Bounds{NullCount: math.MaxInt64, HasNullCount: true, NoNaN: true, Exact: true}
 	}
 	return Bounds{Min: v, Max: v, HasNullCount: true, Exact: true,
 		NoNaN: !isFloat(v.Kind()) || !math.IsNaN(v.Float64())}
@@ -65,7 +67,9 @@ func (p *Predicate) Prune(rows int64, bounds []Bounds) Match {
 	columns := make([]known, len(p.columns))
 	for i := range columns {
 		var b Bounds
-		if i < len(bounds) {
+		if p.isFixed(i) {
+			b = Constant(p.fixed.values[i])
+		} else if i < len(bounds) {
 			b = bounds[i]
 		}
 		columns[i] = newKnown(p.columns[i].Type, rows, b)
@@ -82,9 +86,13 @@ func (p *Predicate) Prune(rows int64, bounds []Bounds) Match {
 // exact reports whether the bounds of all columns that p reads are exact.
 func (p *Predicate) exact(bounds []Bounds) bool {
 	exact := true
-	eachColumn(p.root, func(i int) { exact = exact && i < len(bounds) && bounds[i].Exact })
+	eachColumn(p.root, func(i int) {
+		exact = exact && (p.isFixed(i) || i < len(bounds) && bounds[i].Exact)
+	})
 	return exact
 }
+
+func (p *Predicate) isFixed(i int) bool { return p.fixed != nil && p.fixed.has(i) }
 
 // outcomes is a set of the values that a condition may have.
 type outcomes uint8
@@ -111,7 +119,7 @@ func newKnown(t schema.DataType, rows int64, b Bounds) known {
 	k := known{nulls: true, values: true, nan: isFloat(t.Kind()) && !b.NoNaN}
 	if b.HasNullCount {
 		k.nulls = b.NullCount != 0
-		k.values = rows < 0 || b.NullCount < rows
+		k.values = b.NullCount < rows || rows < 0 && b.NullCount != math.MaxInt64
 	}
 	if sameLine(t, b.Min) && !isNaN(b.Min) {
 		k.min = b.Min
