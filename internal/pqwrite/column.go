@@ -30,7 +30,7 @@ type column struct {
 
 	pend    *values // rows that do not fill a page yet; nil: none
 	size    int     // their extent
-	decided bool   // whether there is a dictionary
+	decided bool    // whether there is a dictionary
 	dict    *dictionary
 	dictOK  bool // the dictionary still takes values
 	pages   []page

@@ -40,7 +40,7 @@ var valuesPool = sync.Pool{New: func() any { return &values{} }}
 // recycle gives p to the next page that wants one, unless a huge row made it large.
 func (p *values) recycle() {
 	p.reset()
-	if p.bytes() < 4<<20 {
+	if p.bytes() < 2<<20 {
 		valuesPool.Put(p)
 	}
 }
@@ -273,32 +273,36 @@ func span(c *column, cols []*vec.Vec, from, limit, budget int) int {
 
 // extent returns about how many bytes n rows of c from row from on have.
 func extent(c *column, cols []*vec.Vec, from, n int) int {
-	v := cols[c.steps[0].index]
-	levels := 0
-	for k := 0; ; k++ {
-		if v.Kind == vec.Null {
-			return levels
-		}
+	v, from, n, levels := c.reach(cols, from, n)
+	switch {
+	case v == nil || n == 0:
+		return levels
+	case c.phys == format.ByteArray:
+		return levels + 4*n + int(v.Offsets[v.Off+from+n]-v.Offsets[v.Off+from])
+	case c.phys == format.Boolean:
+		return levels + n
+	}
+	return levels + n*c.width
+}
+
+// reach returns c's Vec and the positions [at, at+m) of it that n rows from row
+// from on reach, those under nulls included, and how many list entries are on the
+// way. The Vec is nil if all is null.
+func (c *column) reach(cols []*vec.Vec, from, n int) (v *vec.Vec, at, m, levels int) {
+	v = cols[c.steps[0].index]
+	for k := 0; v.Kind != vec.Null; k++ {
 		if k == len(c.steps)-1 {
-			break
+			return v, from, n, levels
 		}
 		next := v.Children[c.steps[k+1].index]
 		if c.steps[k].node.kind == vec.Struct {
 			from += v.Off
 		} else if n > 0 {
-			a, b := v.Offsets[v.Off+from], v.Offsets[v.Off+from+n]
+			a, b := int(v.Offsets[v.Off+from]), int(v.Offsets[v.Off+from+n])
 			levels += n
-			from, n = int(a), int(b-a)
+			from, n = a, b-a
 		}
 		v = next
 	}
-	switch {
-	case n == 0:
-		return levels
-	case c.phys == format.ByteArray:
-		return levels + 4*n + int(v.Offsets[v.Off+from+n]-v.Offsets[v.Off+from])
-	case c.phys == format.Boolean:
-		return levels + n/8
-	}
-	return levels + n*c.width
+	return nil, 0, 0, levels
 }

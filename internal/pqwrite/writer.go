@@ -73,8 +73,9 @@ type Options struct {
 	RowGroupRows  int
 	RowGroupBytes int64
 
-	// CreatedBy names the writing program in the file's footer, as in
-	// "deltalog version 1.2.3". Default: deltalog, without a version.
+	// CreatedBy names the writing program in the file's footer. Its form must be
+	// "name version 1.2.3": Java readers mistrust the statistics of files whose
+	// writer they cannot parse. Default: "deltalog version 0.0.0".
 	CreatedBy string
 
 	// Metadata is the footer's key-value metadata, written in key order.
@@ -95,7 +96,7 @@ const (
 	defaultDictionaryBytes = 1 << 20
 	defaultRowGroupRows    = 1 << 20
 	defaultRowGroupBytes   = 128 << 20
-	defaultCreatedBy       = "deltalog"
+	defaultCreatedBy       = "deltalog version 0.0.0"
 
 	// stepBytes is about how much of a batch is encoded before the size of the
 	// row group is looked at.
@@ -109,6 +110,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if d.PageRows < 0 || d.PageBytes < 0 || d.RowGroupRows < 0 || d.RowGroupBytes < 0 || d.Parallel < 0 {
 		return d, errors.New("pqwrite: options: negative limit; use 0 for the default")
+	}
+	if max(d.PageRows, d.PageBytes, d.DictionaryBytes) > 1<<30 {
+		return d, errors.New("pqwrite: options: a page or dictionary of more than 1 GiB, which the format has no room for")
 	}
 	if d.DictionaryBytes == 0 {
 		d.DictionaryBytes = defaultDictionaryBytes
