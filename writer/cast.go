@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -57,7 +58,7 @@ func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
 		if fc.source >= 0 {
 			fc.convert = converter(from.Fields[fc.source].Type, f.Type)
 		} else {
-			fc.absent = emptyOf(f.Type)
+			fc.absent = schemavec.Empty(f.Type)
 		}
 		c.fields = append(c.fields, fc)
 	}
@@ -108,7 +109,7 @@ func firstNull(v *vec.Vec) int {
 // schema.CanCast allows.
 func converter(from, to schema.DataType) convert {
 	if from.Kind() == schema.KindVoid && to.Kind() != schema.KindVoid {
-		like := emptyOf(to)
+		like := schemavec.Empty(to)
 		return func(v *vec.Vec) (*vec.Vec, error) { return vec.AllNull(like, v.Len), nil }
 	}
 	switch to := to.(type) {
@@ -228,7 +229,7 @@ func structConverter(from, to *schema.Struct) convert {
 		if c.source >= 0 {
 			c.convert = converter(from.Fields[c.source].Type, to.Fields[i].Type)
 		} else {
-			c.absent = emptyOf(to.Fields[i].Type)
+			c.absent = schemavec.Empty(to.Fields[i].Type)
 		}
 		same = same && c.source == i && c.convert == nil
 		children[i] = c
@@ -281,89 +282,6 @@ func childrenConverter(convs ...convert) convert {
 		}
 		return &out, nil
 	}
-}
-
-// emptyOf returns an empty column of the type's layout.
-func emptyOf(t schema.DataType) *vec.Vec {
-	v := &vec.Vec{Kind: layoutOf(t)}
-	switch t := t.(type) {
-	case *schema.Struct:
-		for i := range t.Fields {
-			v.Children = append(v.Children, emptyOf(t.Fields[i].Type))
-		}
-	case *schema.Array:
-		v.Offsets, v.Children = []int32{0}, []*vec.Vec{emptyOf(t.Element)}
-	case *schema.Map:
-		v.Offsets, v.Children = []int32{0}, []*vec.Vec{emptyOf(t.Key), emptyOf(t.Value)}
-	}
-	if v.Kind == vec.Bytes {
-		v.Offsets = []int32{0}
-	}
-	return v
-}
-
-func layoutOf(t schema.DataType) vec.Kind {
-	switch t.Kind() {
-	case schema.KindBoolean:
-		return vec.Bool
-	case schema.KindByte:
-		return vec.Int8
-	case schema.KindShort:
-		return vec.Int16
-	case schema.KindInteger, schema.KindDate:
-		return vec.Int32
-	case schema.KindLong, schema.KindTimestamp, schema.KindTimestampNTZ:
-		return vec.Int64
-	case schema.KindFloat:
-		return vec.Float32
-	case schema.KindDouble:
-		return vec.Float64
-	case schema.KindDecimal:
-		return vec.Decimal128
-	case schema.KindString, schema.KindBinary:
-		return vec.Bytes
-	case schema.KindStruct:
-		return vec.Struct
-	case schema.KindArray:
-		return vec.List
-	case schema.KindMap:
-		return vec.Map
-	}
-	return vec.Null
-}
-
-// valueAt returns value i of a column of a primitive type.
-func valueAt(v *vec.Vec, t schema.DataType, i int) schema.Value {
-	if v.IsNull(i) {
-		return schema.Null(t)
-	}
-	switch t.Kind() {
-	case schema.KindBoolean:
-		return schema.BooleanValue(v.Bool(i))
-	case schema.KindByte:
-		return schema.ByteValue(vec.Values[int8](v)[i])
-	case schema.KindShort:
-		return schema.ShortValue(vec.Values[int16](v)[i])
-	case schema.KindInteger:
-		return schema.IntegerValue(vec.Values[int32](v)[i])
-	case schema.KindLong:
-		return schema.LongValue(vec.Values[int64](v)[i])
-	case schema.KindFloat:
-		return schema.FloatValue(vec.Values[float32](v)[i])
-	case schema.KindDouble:
-		return schema.DoubleValue(vec.Values[float64](v)[i])
-	case schema.KindDate:
-		return schema.DateValue(vec.Values[int32](v)[i])
-	case schema.KindTimestamp:
-		return schema.TimestampValue(vec.Values[int64](v)[i])
-	case schema.KindTimestampNTZ:
-		return schema.TimestampNTZValue(vec.Values[int64](v)[i])
-	case schema.KindDecimal:
-		return schema.DecimalValue(schema.Decimal128FromLittleEndian(vec.Values[[16]byte](v)[i]), t.(schema.Decimal).Scale)
-	case schema.KindString:
-		return schema.StringValue(string(v.At(i)))
-	}
-	return schema.BinaryValue(string(v.At(i)))
 }
 
 // canonicalBits is equal for floats that are one partition.

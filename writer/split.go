@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -228,7 +229,7 @@ func (t *target) partitionAt(parts []*vec.Vec, i int) (Partition, error) {
 	p := Partition{Raw: map[string]*string{}}
 	for k, v := range parts {
 		f := &t.Schema.Fields[t.partCols[k]]
-		value := valueAt(v, f.Type, i)
+		value := schemavec.Value(v, f.Type, i)
 		raw, err := schema.FormatPartition(value)
 		if err != nil {
 			return p, fmt.Errorf("column %s: %w", f.Name, err)

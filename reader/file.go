@@ -1,0 +1,288 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/dv"
+	"github.com/deltalog/deltalog/internal/expr"
+	"github.com/deltalog/deltalog/internal/pqread"
+	"github.com/deltalog/deltalog/internal/schemavec"
+	"github.com/deltalog/deltalog/internal/vec"
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/logstore"
+)
+
+// An input is a data file as the Parquet reader sees it.
+type input struct {
+	s    *Scan
+	name string
+	size int64
+}
+
+func (in *input) Size() int64 { return in.size }
+
+func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
+	in.s.metrics.requests.Add(1)
+	r, err := in.s.snap.Store().ReadRange(ctx, in.name, off, n)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	buf := make([]byte, n)
+	got, err := io.ReadFull(r, buf)
+	in.s.metrics.bytes.Add(int64(got))
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("the object ends at byte %d, the log says that it has %d bytes", off+int64(got), in.size)
+	}
+	return buf, err
+}
+
+// A fileScan reads one file.
+type fileScan struct {
+	s     *Scan
+	add   *txlog.AddFile
+	where *expr.Predicate // with this file's partition values; nil: all rows
+	file  *pqread.File
+	proj  *pqread.Projection
+	prune *pruner
+	dead  *dv.Bitmap
+	parts []partColumn
+}
+
+// A partColumn is a partition column, the same value in each row of the file.
+type partColumn struct {
+	col   int
+	value *vec.Vec // as long as the longest batch so far
+}
+
+// wrap names the file.
+func (s *Scan) wrap(add *txlog.AddFile, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	hint := ""
+	if errors.Is(err, logstore.ErrNotExist) {
+		hint = "; the file is gone, though version %d of the table needs it: it was deleted by hand, or vacuumed while this version was still in use"
+		hint = fmt.Sprintf(hint, s.snap.Version())
+	}
+	return fmt.Errorf("reader: %s: file %s: %w%s", s.snap.Store().URL(), add.Path, err, hint)
+}
+
+// openFile reads the footer and the deletion vector. A nil fileScan means that no
+// row of the file is wanted.
+func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (*fileScan, error) {
+	f := &fileScan{s: s, add: add}
+	name, err := add.ObjectName(s.snap.Store().URL())
+	if err != nil {
+		return nil, err
+	}
+	if s.where != nil {
+		if f.where, err = s.whereFor(add.PartitionValues); err != nil {
+			return nil, err
+		}
+		if m, ok := f.where.Constant(); ok && m != expr.All {
+			return nil, nil
+		} else if ok {
+			f.where = nil
+		}
+	}
+	for _, i := range s.parts {
+		v, err := s.partitionValue(&s.cols[i], add.PartitionValues)
+		if err != nil {
+			return nil, fmt.Errorf("partition column %s: %w", s.cols[i].field.Name, err)
+		}
+		one, err := schemavec.Constant(v, s.cols[i].field.Type, 1)
+		if err != nil {
+			return nil, err
+		}
+		f.parts = append(f.parts, partColumn{col: i, value: one})
+	}
+	s.metrics.filesScanned.Add(1)
+	f.file, err = pqread.Open(ctx, &input{s: s, name: name, size: add.Size}, &pqread.Options{
+		Parallel: parallel, MaxBuffered: max(s.opts.MaxMemory/int64(4*s.opts.Parallel), 4<<20),
+		BatchBytes: max(s.opts.MaxMemory/int64(8*s.opts.Parallel), 1<<20),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.proj, err = f.file.Project(s.data, s.mapping); err != nil {
+		return nil, err
+	}
+	if f.where != nil {
+		f.prune = s.newPruner(f.where, f.proj)
+	}
+	if err := f.rowCount(); err != nil {
+		return nil, err
+	}
+	if add.DeletionVector != nil {
+		f.dead, err = s.deletionVector(ctx, add, f.file.Rows())
+	}
+	return f, err
+}
+
+// rowCount compares the file with what the log says. A deletion vector counts
+// positions, so there the rows must be those that it was made for.
+func (f *fileScan) rowCount() error {
+	want, err := f.add.NumRecords()
+	if err != nil || want == f.file.Rows() {
+		return nil
+	}
+	msg := fmt.Sprintf("the file has %d rows, its statistics say %d", f.file.Rows(), want)
+	if f.add.DeletionVector != nil {
+		return errors.New(msg + ", so that its deletion vector cannot be applied")
+	}
+	f.s.opts.Env.Logger.Warn("reader: "+msg, "table", f.s.snap.Store().URL(), "file", f.add.Path)
+	return nil
+}
+
+// deletionVector reads which rows are deleted.
+func (s *Scan) deletionVector(ctx context.Context, add *txlog.AddFile, rows int64) (*dv.Bitmap, error) {
+	d := add.DeletionVector
+	desc := dv.Descriptor{
+		StorageType: d.StorageType, PathOrInlineDV: d.PathOrInlineDV,
+		SizeInBytes: d.SizeInBytes, Cardinality: d.Cardinality,
+	}
+	if d.Offset != nil {
+		desc.Offset = *d.Offset
+	}
+	if d.StorageType == dv.StorageInline {
+		return desc.Inline(rows)
+	}
+	root := s.snap.Store().URL()
+	name, err := desc.Key(func(uri string) (string, error) { return txlog.ObjectName(root, uri) })
+	if err != nil {
+		return nil, err
+	}
+	off, n, err := desc.Span(rows)
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.requests.Add(1)
+	r, err := s.snap.Store().ReadRange(ctx, name, off, n)
+	if err != nil {
+		return nil, fmt.Errorf("deletion vector %s: %w", name, err)
+	}
+	defer r.Close()
+	framed, err := io.ReadAll(io.LimitReader(r, n))
+	if err != nil {
+		return nil, fmt.Errorf("deletion vector %s: %w", name, err)
+	}
+	b, err := desc.Decode(framed, rows)
+	if err != nil {
+		return nil, fmt.Errorf("deletion vector %s: %w", name, err)
+	}
+	return b, nil
+}
+
+// selection returns the rows of a row group that are read: those of pages that may
+// match, without the deleted ones.
+func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selection, err error) {
+	g := f.file.RowGroup(group)
+	f.s.metrics.groups.Add(1)
+	if f.prune != nil {
+		if !f.prune.group(group, g.Rows) {
+			return pqread.Selection{}, nil
+		}
+		if sel, err = f.prune.pages(ctx, group, g.Rows); err != nil {
+			return nil, err
+		}
+	}
+	f.s.metrics.groupsRead.Add(1)
+	if f.dead != nil {
+		live := pqread.Selection{}
+		for r := range f.dead.KeepRanges(g.FirstRow, g.FirstRow+g.Rows) {
+			live = append(live, pqread.Range{Start: int64(r.From), End: int64(r.To)})
+		}
+		sel = intersect(sel, live)
+	}
+	return sel, nil
+}
+
+// batches yields the file's wanted rows.
+func (f *fileScan) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		choose := func(group int) (pqread.Selection, error) { return f.selection(ctx, group) }
+		for b, err := range f.proj.Batches(ctx, &pqread.ScanOptions{BatchRows: f.s.opts.BatchRows, Select: choose}) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			f.s.metrics.rowsRead.Add(int64(b.Rows))
+			rec, err := f.assemble(b)
+			if err != nil || rec != nil {
+				if !yield(rec, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// assemble filters a batch and puts its columns in order; nil if no row is left.
+func (f *fileScan) assemble(b *pqread.Batch) (arrow.RecordBatch, error) {
+	cols := make([]*vec.Vec, len(f.s.cols))
+	for i := range f.s.cols {
+		if c := &f.s.cols[i]; !c.part {
+			cols[i] = b.Columns[c.data]
+			if cols[i].Kind == vec.Null {
+				cols[i] = vec.AllNull(schemavec.Empty(c.field.Type), b.Rows)
+			}
+		}
+	}
+	rows := b.Rows
+	var sel *vec.Bitmap
+	if f.where != nil {
+		var err error
+		if sel, err = f.where.Eval(cols, rows); err != nil {
+			return nil, err
+		}
+		if rows = sel.Count(); rows == 0 {
+			return nil, nil
+		}
+	}
+	out := make([]arrow.Array, f.s.wanted)
+	for i := range out {
+		v := cols[i]
+		if f.s.cols[i].part {
+			var err error
+			if v, err = f.partition(i, rows); err != nil {
+				return nil, err
+			}
+		} else if sel != nil && rows < b.Rows {
+			v = vec.Filter(v, sel)
+		}
+		a, err := arrowvec.ToArray(v, f.s.out.Field(i).Type)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", f.s.cols[i].field.Name, err)
+		}
+		out[i] = a
+	}
+	return array.NewRecordBatch(f.s.out, out, int64(rows)), nil
+}
+
+// partition returns a partition column of n rows.
+func (f *fileScan) partition(col, n int) (*vec.Vec, error) {
+	for i := range f.parts {
+		p := &f.parts[i]
+		if p.col != col {
+			continue
+		}
+		if p.value.Len < n {
+			v, err := vec.Repeat(p.value, 0, n)
+			if err != nil {
+				return nil, err
+			}
+			p.value = v
+		}
+		return p.value.Slice(0, n), nil
+	}
+	return nil, fmt.Errorf("column %s is no partition column", f.s.cols[col].field.Name)
+}

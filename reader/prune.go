@@ -1,0 +1,225 @@
+package reader
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/deltalog/deltalog/internal/expr"
+	"github.com/deltalog/deltalog/internal/pqread"
+	"github.com/deltalog/deltalog/internal/schemavec"
+	"github.com/deltalog/deltalog/internal/stats"
+	"github.com/deltalog/deltalog/internal/vec"
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// files returns the options that leave out files without wanted rows.
+func (s *Scan) files() *txlog.FilesOptions {
+	if s.where == nil {
+		return &txlog.FilesOptions{}
+	}
+	pool := sync.Pool{New: func() any { return new(stats.File) }}
+	return &txlog.FilesOptions{
+		Partitions: func(values map[string]*string) bool {
+			p, err := s.whereFor(values)
+			if err != nil {
+				return true // reading the file reports it
+			}
+			m, constant := p.Constant()
+			keep := !constant || m == expr.All
+			if !keep {
+				s.metrics.filesPartition.Add(1)
+			}
+			return keep
+		},
+		Keep: func(a *txlog.AddFile) bool {
+			f := pool.Get().(*stats.File)
+			defer pool.Put(f)
+			keep := s.mayMatch(a, f)
+			if !keep {
+				s.metrics.filesStats.Add(1)
+			}
+			return keep
+		},
+	}
+}
+
+// whereFor returns the predicate for files with these partition values.
+func (s *Scan) whereFor(values map[string]*string) (*expr.Predicate, error) {
+	constants := map[int]schema.Value{}
+	for i, col := range s.whereParts {
+		if col < 0 {
+			continue
+		}
+		v, err := s.partitionValue(&s.cols[col], values)
+		if err != nil {
+			return nil, err
+		}
+		constants[i] = v
+	}
+	if len(constants) == 0 {
+		return s.where, nil
+	}
+	return s.where.WithConstants(constants), nil
+}
+
+func (s *Scan) partitionValue(c *column, values map[string]*string) (schema.Value, error) {
+	return schema.ParsePartition(c.field.Type, values[c.physical], &schema.PartitionOptions{Location: s.opts.PartitionZone})
+}
+
+// mayMatch reports whether a file may hold rows for which the predicate is true,
+// by its statistics. Whatever is not understood says that it may.
+func (s *Scan) mayMatch(a *txlog.AddFile, f *stats.File) bool {
+	if a.Stats == "" || s.layout.Parse(a.Stats, f) != nil {
+		return true
+	}
+	p, err := s.whereFor(a.PartitionValues)
+	if err != nil {
+		return true
+	}
+	bounds := make([]expr.Bounds, len(s.leafOf))
+	for i, leaf := range s.leafOf {
+		if leaf < 0 {
+			continue // folded into p
+		}
+		c := &f.Columns[leaf]
+		b := &bounds[i]
+		b.Min, b.Max = c.Min, c.Max
+		// PROTOCOL.md, "Per-file Statistics": with wide bounds a null count says
+		// something only if no row or every row is null.
+		b.HasNullCount = c.NullCount == 0 || c.NullCount > 0 && (f.TightBounds || c.NullCount == f.NumRecords)
+		b.NullCount = c.NullCount
+	}
+	rows := f.NumRecords
+	if a.DeletionVector != nil && rows == 0 {
+		rows = -1
+	}
+	return p.Prune(rows, bounds) != expr.None
+}
+
+// A pruner leaves out row groups and pages of one file.
+type pruner struct {
+	p      *expr.Predicate
+	proj   *pqread.Projection
+	groups []*pqread.Bounds // of where's columns; nil: not known
+	paths  [][]string       // nil for partition columns
+}
+
+func (s *Scan) newPruner(p *expr.Predicate, proj *pqread.Projection) *pruner {
+	r := &pruner{p: p, proj: proj}
+	for _, leaf := range s.leafOf {
+		var path []string
+		var b *pqread.Bounds
+		if leaf >= 0 {
+			path = s.layout.Leaves()[leaf].Path
+			b = proj.GroupBounds(path...)
+		}
+		r.paths, r.groups = append(r.paths, path), append(r.groups, b)
+	}
+	return r
+}
+
+// match decides about one entry of each column's bounds: at[k] of all[k].
+func (r *pruner) match(rows int64, all []*pqread.Bounds, at []int) expr.Match {
+	bounds := make([]expr.Bounds, len(all))
+	for k, b := range all {
+		if b == nil {
+			continue
+		}
+		t := r.p.Columns()[k].Type
+		bounds[k] = expr.Bounds{NullCount: b.Nulls[at[k]], HasNullCount: b.Nulls[at[k]] >= 0}
+		if b.Min.Kind != vec.Null {
+			bounds[k].Min, bounds[k].Max = schemavec.Value(b.Min, t, at[k]), schemavec.Value(b.Max, t, at[k])
+		}
+	}
+	return r.p.Prune(rows, bounds)
+}
+
+// group reports whether row group i may hold wanted rows.
+func (r *pruner) group(i int, rows int64) bool {
+	at := make([]int, len(r.groups))
+	for k := range at {
+		at[k] = i
+	}
+	return r.match(rows, r.groups, at) != expr.None
+}
+
+// pageRows is from how many rows on the pages of a row group are looked at.
+const pageRows = 30_000
+
+// pages returns the rows of group i that are in pages that may hold wanted rows;
+// nil for all of them.
+func (r *pruner) pages(ctx context.Context, i int, rows int64) (pqread.Selection, error) {
+	if rows < pageRows {
+		return nil, nil
+	}
+	var paths [][]string
+	var column []int
+	for k, p := range r.paths {
+		if p != nil && r.groups[k] != nil {
+			paths, column = append(paths, p), append(column, k)
+		}
+	}
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	pages, err := r.proj.PageBounds(ctx, i, paths...)
+	if err != nil {
+		return nil, err
+	}
+	var sel pqread.Selection
+	for j, b := range pages {
+		if b != nil {
+			sel = intersect(sel, r.mayMatch(i, rows, column[j], b))
+		}
+	}
+	return sel, nil
+}
+
+// mayMatch returns the rows of the pages of column k that may match, as far as
+// that column tells.
+func (r *pruner) mayMatch(group int, rows int64, k int, pages *pqread.Bounds) pqread.Selection {
+	all, at := slices.Clone(r.groups), make([]int, len(r.groups))
+	for j := range at {
+		at[j] = group
+	}
+	all[k] = pages
+	sel := pqread.Selection{}
+	for at[k] = range pages.Rows {
+		p := pages.Rows[at[k]]
+		// The other columns' bounds are those of the whole group, so that their null
+		// counts are not about the rows of this page.
+		if r.match(-1, all, at) == expr.None {
+			continue
+		}
+		if n := len(sel); n > 0 && sel[n-1].End == p.Start {
+			sel[n-1].End = p.End
+			continue
+		}
+		sel = append(sel, p)
+	}
+	return sel
+}
+
+// intersect returns the rows that are in both; nil is all rows.
+func intersect(a, b pqread.Selection) pqread.Selection {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	out := pqread.Selection{}
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		if r := (pqread.Range{Start: max(a[i].Start, b[j].Start), End: min(a[i].End, b[j].End)}); r.Start < r.End {
+			out = append(out, r)
+		}
+		if a[i].End < b[j].End {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}

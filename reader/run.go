@@ -1,0 +1,142 @@
+package reader
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/deltalog/deltalog/txlog"
+)
+
+// Batches runs the scan. The sequence ends at its first error. Goroutines that
+// read ahead have ended when the loop over it does.
+//
+// Rows come in the snapshot's order of files, and within a file in file order.
+func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer cancel()
+		left := s.opts.Limit
+		for file := range s.start(ctx, &wg) {
+			for b := range file {
+				if b.err != nil {
+					yield(nil, b.err)
+					return
+				}
+				rec := b.rec
+				if s.opts.Limit > 0 && rec.NumRows() >= left {
+					rec = rec.NewSlice(0, left)
+					s.metrics.rows.Add(left)
+					yield(rec, nil)
+					return
+				}
+				left -= rec.NumRows()
+				s.metrics.rows.Add(rec.NumRows())
+				if !yield(rec, nil) {
+					return
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+type result struct {
+	rec arrow.RecordBatch
+	err error
+}
+
+// start reads files ahead: it sends, in the order of the files, a channel for
+// each, and at most Parallel of them are being read. A file's channel holds one
+// batch, which with the one being decoded bounds the memory.
+func (s *Scan) start(ctx context.Context, wg *sync.WaitGroup) <-chan chan result {
+	files := make(chan chan result, s.opts.Parallel)
+	slots := make(chan struct{}, s.opts.Parallel)
+	wg.Go(func() {
+		defer close(files)
+		for add, err := range s.snap.Files(ctx, s.files()) {
+			out := make(chan result, 1)
+			if err != nil {
+				out <- result{err: fmt.Errorf("reader: files of version %d of %s: %w", s.snap.Version(), s.snap.Store().URL(), err)}
+				close(out)
+				send(ctx, files, out)
+				return
+			}
+			if !send(ctx, slots, struct{}{}) || !send(ctx, files, out) {
+				return
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				defer close(out)
+				s.readFile(ctx, add, out)
+			})
+		}
+	})
+	return files
+}
+
+func send[T any](ctx context.Context, c chan<- T, v T) bool {
+	select {
+	case c <- v:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile, out chan<- result) {
+	f, err := s.openFile(ctx, add, max(1, runtime.GOMAXPROCS(0)/s.opts.Parallel))
+	if err != nil {
+		send(ctx, out, result{err: s.wrap(add, err)})
+		return
+	}
+	if f == nil {
+		return
+	}
+	for rec, err := range f.batches(ctx) {
+		if !send(ctx, out, result{rec, s.wrap(add, err)}) {
+			return
+		}
+	}
+}
+
+// Count returns the number of rows that the scan selects. Without a predicate it
+// is taken from the log where that knows it, and no data file is read.
+func (s *Scan) Count(ctx context.Context) (int64, error) {
+	if s.where != nil || s.opts.Limit > 0 {
+		return s.countRows(ctx)
+	}
+	var rows int64
+	for add, err := range s.snap.Files(ctx, nil) {
+		if err != nil {
+			return 0, err
+		}
+		n, err := add.NumRecords()
+		if err != nil {
+			return s.countRows(ctx)
+		}
+		if add.DeletionVector != nil {
+			n -= add.DeletionVector.Cardinality
+		}
+		rows += n
+	}
+	return rows, nil
+}
+
+func (s *Scan) countRows(ctx context.Context) (rows int64, err error) {
+	for rec, err := range s.Batches(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		rows += rec.NumRows()
+	}
+	return rows, nil
+}

@@ -1,0 +1,247 @@
+package reader
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/expr"
+	"github.com/deltalog/deltalog/internal/pqread"
+	"github.com/deltalog/deltalog/internal/stats"
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// Options say what a scan reads. Nil reads everything.
+type Options struct {
+	// Columns are the top-level columns wanted, in this order, found in any case.
+	// Nil: all.
+	Columns []string
+	// Where selects rows.
+	Where Predicate
+	// Limit ends the scan after so many rows. 0: no limit.
+	Limit int64
+
+	// Settings.
+
+	// BatchRows is the most rows of a batch. Default: 65,536.
+	BatchRows int
+	// Parallel is how many files are read at once. Default: GOMAXPROCS.
+	Parallel int
+	// MaxMemory bounds what is fetched and decoded ahead, in bytes. Default: 256 MiB.
+	MaxMemory int64
+	// PartitionZone is the zone of timestamps in partition values that name none.
+	// Default: UTC.
+	PartitionZone *time.Location
+
+	Env *txlog.Env
+}
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	if d.BatchRows <= 0 {
+		d.BatchRows = 1 << 16
+	}
+	if d.Parallel <= 0 {
+		d.Parallel = runtime.GOMAXPROCS(0)
+	}
+	if d.MaxMemory <= 0 {
+		d.MaxMemory = 256 << 20
+	}
+	d.Env = d.Env.WithDefaults()
+	return d
+}
+
+// A Scan is a plan to read rows of one snapshot.
+type Scan struct {
+	snap *txlog.Snapshot
+	opts Options
+	out  *arrow.Schema
+
+	cols    []column // wanted, then those that only the predicate reads
+	wanted  int
+	parts   []int          // of cols, the partition columns
+	data    *schema.Struct // the others, with physical names
+	mapping pqread.Mapping
+	where   *expr.Predicate // nil: all rows
+
+	whereParts []int // of where's columns, the index into cols; partition columns only
+	layout     *stats.Layout
+	leafOf     []int // of where's columns, the leaf of layout; -1: none
+
+	metrics counters
+}
+
+// A column is one that the scan reads.
+type column struct {
+	field    schema.Field
+	physical string
+	part     bool
+	data     int // position in Scan.data, if not a partition column
+}
+
+// New plans a scan. It does no I/O. The error names a column that the table does
+// not have, or what the predicate compares that cannot be compared.
+func New(snap *txlog.Snapshot, o *Options) (*Scan, error) {
+	s := &Scan{snap: snap, opts: o.withDefaults()}
+	if err := s.plan(); err != nil {
+		return nil, fmt.Errorf("reader: scan version %d of %s: %w", snap.Version(), snap.Store().URL(), err)
+	}
+	return s, nil
+}
+
+func (s *Scan) plan() error {
+	table, err := s.snap.Schema()
+	if err != nil {
+		return err
+	}
+	if err := s.project(table); err != nil {
+		return err
+	}
+	if s.opts.Where.IsZero() {
+		return nil
+	}
+	return s.filter(table)
+}
+
+// project resolves the wanted columns.
+func (s *Scan) project(table *schema.Struct) error {
+	names := s.opts.Columns
+	if names == nil {
+		for i := range table.Fields {
+			names = append(names, table.Fields[i].Name)
+		}
+	}
+	s.data = &schema.Struct{}
+	if s.snap.Properties().MappingMode() == schema.MappingID {
+		s.mapping = pqread.ByID
+	}
+	out := &schema.Struct{}
+	for _, n := range names {
+		i := table.Find(n)
+		if i < 0 {
+			return fmt.Errorf("column %q is not in the table; it has %s", n, columnNames(table))
+		}
+		if err := s.read(table, i); err != nil {
+			return err
+		}
+		out.Fields = append(out.Fields, table.Fields[i])
+	}
+	s.wanted = len(s.cols)
+	s.out = arrowvec.Schema(out)
+	return nil
+}
+
+func columnNames(s *schema.Struct) []string {
+	names := make([]string, len(s.Fields))
+	for i := range s.Fields {
+		names[i] = s.Fields[i].Name
+	}
+	return names
+}
+
+// read adds column i of the table to those that the scan reads.
+func (s *Scan) read(table *schema.Struct, i int) error {
+	mode := s.snap.Properties().MappingMode()
+	f := table.Fields[i]
+	c := column{field: f, physical: f.PhysicalName(mode), data: -1}
+	c.part = slices.Contains(s.snap.Metadata().PartitionColumns, f.Name)
+	if c.part {
+		s.parts = append(s.parts, len(s.cols))
+	} else {
+		c.data = len(s.data.Fields)
+		one := schema.Physical(&schema.Struct{Fields: []schema.Field{f}}, mode)
+		s.data.Fields = append(s.data.Fields, one.Fields[0])
+	}
+	s.cols = append(s.cols, c)
+	return nil
+}
+
+// filter binds the predicate, and finds out what statistics it needs.
+func (s *Scan) filter(table *schema.Struct) error {
+	for _, path := range expr.Columns(s.opts.Where.e) {
+		i := table.Find(path[0])
+		if i >= 0 && !slices.ContainsFunc(s.cols, func(c column) bool { return c.field.Name == table.Fields[i].Name }) {
+			if err := s.read(table, i); err != nil {
+				return err
+			}
+		}
+	}
+	// Names are resolved against the whole table, so that one that it has twice
+	// (in other case) is an error, and one that it has not is named.
+	if _, err := expr.Bind(s.opts.Where.e, table, nil); err != nil {
+		return err
+	}
+	bound := &schema.Struct{}
+	for i := range s.cols {
+		bound.Fields = append(bound.Fields, s.cols[i].field)
+	}
+	var err error
+	if s.where, err = expr.Bind(s.opts.Where.e, bound, nil); err != nil {
+		return err
+	}
+	mode := s.snap.Properties().MappingMode()
+	var leaves []stats.Leaf
+	for _, c := range s.where.Columns() {
+		col := &s.cols[c.Index[0]]
+		if col.part {
+			s.whereParts = append(s.whereParts, c.Index[0])
+			s.leafOf = append(s.leafOf, -1)
+			continue
+		}
+		s.whereParts = append(s.whereParts, -1)
+		s.leafOf = append(s.leafOf, len(leaves))
+		leaves = append(leaves, stats.Leaf{Path: physicalPath(&col.field, c.Index[1:], mode), Type: c.Type, Widened: s.snap.Properties()["delta.enableTypeWidening"] != ""})
+	}
+	s.layout = stats.NewLayout(leaves)
+	return nil
+}
+
+// physicalPath follows the positions down from f.
+func physicalPath(f *schema.Field, down []int, mode schema.MappingMode) []string {
+	path := []string{f.PhysicalName(mode)}
+	for _, i := range down {
+		f = &f.Type.(*schema.Struct).Fields[i]
+		path = append(path, f.PhysicalName(mode))
+	}
+	return path
+}
+
+// Schema returns the schema of the batches.
+func (s *Scan) Schema() *arrow.Schema { return s.out }
+
+// Metrics are counts of what the scan's runs did so far.
+type Metrics struct {
+	FilesPartition int64 // passed over by partition values
+	FilesStats     int64 // passed over by statistics
+	FilesScanned   int64
+	RowGroups      int64 // of the files scanned
+	RowGroupsRead  int64
+	Rows           int64 // delivered
+	RowsRead       int64 // decoded
+	Bytes          int64 // fetched from data files
+	Requests       int64 // for data files
+}
+
+type counters struct {
+	filesPartition, filesStats, filesScanned, groups, groupsRead, rows, rowsRead, bytes, requests atomic.Int64
+}
+
+// Metrics returns the counts so far. Files of a checkpoint that are passed over
+// by their partition are counted only once per partition that follows another.
+func (s *Scan) Metrics() Metrics {
+	c := &s.metrics
+	return Metrics{
+		FilesPartition: c.filesPartition.Load(), FilesStats: c.filesStats.Load(), FilesScanned: c.filesScanned.Load(),
+		RowGroups: c.groups.Load(), RowGroupsRead: c.groupsRead.Load(),
+		Rows: c.rows.Load(), RowsRead: c.rowsRead.Load(), Bytes: c.bytes.Load(), Requests: c.requests.Load(),
+	}
+}
