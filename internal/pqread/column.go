@@ -65,10 +65,10 @@ const maxExpected = 16 << 20
 
 // reserve makes room for k more slots.
 func (c *column) reserve(k int) error {
-	if c.n+k <= c.room {
+	if c.n+k <= c.room && c.room > 0 {
 		return nil
 	}
-	room := c.n + k
+	room := max(c.n+k, 1)
 	if c.room > 0 {
 		room = max(room, 2*c.room)
 	}
