@@ -286,7 +286,10 @@ func (p *Proxy) deliver(r *http.Request, body []byte) (*reply, error) {
 	out.RequestURI = ""
 	out.URL.Scheme, out.URL.Host = p.upstream.Scheme, p.upstream.Host
 	out.TransferEncoding = nil
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	out.Body, out.ContentLength = http.NoBody, int64(len(body)) // not nil with length 0, which means chunks
+	if len(body) > 0 {
+		out.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	out.Header.Del("Expect") // this proxy has said "continue" already
 	resp, err := p.transport.RoundTrip(out)
 	if err != nil {

@@ -2,6 +2,7 @@ package blobstore
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -12,7 +13,11 @@ import (
 type flight struct {
 	sent    atomic.Int32 // requests that got a connection
 	unclear atomic.Int32 // of them, those whose effect is not known
+	limit   atomic.Int32 // of sent; 0 is none
 }
+
+// errTooMany ends a client that would repeat a request for ever.
+var errTooMany = errors.New("too many requests for one operation")
 
 type flightKey struct{}
 
@@ -39,6 +44,9 @@ func Observe(req *http.Request, send func(*http.Request) (*http.Response, error)
 	f, ok := req.Context().Value(flightKey{}).(*flight)
 	if !ok {
 		return send(req)
+	}
+	if limit := f.limit.Load(); limit > 0 && f.sent.Load() >= limit {
+		return nil, errTooMany
 	}
 	var connected atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {

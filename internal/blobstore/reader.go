@@ -15,6 +15,9 @@ const (
 	// have arrived.
 	maxResumes     = 4
 	resumeProgress = 8 << 20
+	// maxRequests bounds what an SDK may send for one of our requests: Google's
+	// resumes bodies by itself, without a limit.
+	maxRequests = 8
 )
 
 // A rangeReader reads bytes off to end of an object. When a body breaks or
@@ -54,13 +57,17 @@ func (r *rangeReader) left() int64 { return r.end - r.off }
 // request asks for n bytes from the current offset; n < 0 means to the end.
 func (r *rangeReader) request(n int64) error {
 	s := r.store
+	r.op.flight.limit.Store(r.op.flight.sent.Load() + maxRequests)
 	attempt, cancel := context.WithCancelCause(r.op.track(r.ctx))
-	watch := time.AfterFunc(retried*s.conf.RequestTimeout, func() { cancel(&timeoutError{s.conf.RequestTimeout}) })
+	giveUp := func(d time.Duration) *time.Timer {
+		return time.AfterFunc(d, func() { cancel(&timeoutError{d}) })
+	}
+	watch := giveUp(retried * s.conf.RequestTimeout)
 	body, err := s.bucket.NewRangeReader(attempt, r.key, r.off, max(n, -1), &blob.ReaderOptions{
 		BeforeRead: s.driver.BeforeRead(r.key, r.version),
 	})
+	watch.Stop()
 	if err != nil {
-		watch.Stop()
 		defer cancel(nil)
 		if s.driver.Reply(err).Status == http.StatusRequestedRangeNotSatisfiable && r.version == "" {
 			r.end, r.size = r.off, r.off // the object exists and ends before the offset
@@ -68,10 +75,8 @@ func (r *rangeReader) request(n int64) error {
 		}
 		return s.fail(attempt, &r.op, err)
 	}
-	watch.Reset(s.conf.RequestTimeout)
 	if r.end < 0 { // first answer
 		if r.version, err = s.driver.Version(body); err != nil {
-			watch.Stop()
 			cancel(nil)
 			body.Close()
 			return fmt.Errorf("%s: read %s: %w", s.conf.Name, s.show(r.op.name), err)
@@ -82,12 +87,12 @@ func (r *rangeReader) request(n int64) error {
 			r.end = min(r.end, r.off+min(n, r.end-r.off))
 		}
 	} else if body.Size() != r.size {
-		watch.Stop()
 		cancel(nil)
 		body.Close()
 		return s.changed(&r.op)
 	}
-	r.body, r.attempt, r.cancel, r.watch = body, attempt, cancel, watch
+	r.body, r.attempt, r.cancel = body, attempt, cancel
+	r.watch = giveUp(s.conf.RequestTimeout)
 	return nil
 }
 

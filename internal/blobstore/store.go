@@ -49,9 +49,10 @@ type Driver interface {
 	// Key is the listed object's key as it is in the bucket.
 	Key(o *blob.ListObject) string
 	// BeforeWrite makes a portable write go to exactly this key. The function
-	// published tells, after the portable Close, of a failure to publish that
-	// was kept from it.
-	BeforeWrite(key string) (before func(as func(any) bool) error, published func() error)
+	// published is called after the portable Close with the number of bytes
+	// written; it tells of a failure to publish that was kept from that Close,
+	// and of another size if the service has said one.
+	BeforeWrite(key string) (before func(as func(any) bool) error, published func(size int64) error)
 
 	// Reply is what the service, or what is between it and us, said in err.
 	Reply(err error) Reply

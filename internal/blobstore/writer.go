@@ -53,7 +53,7 @@ type writer struct {
 	name      string
 	token     string
 	size      int64
-	published func() error
+	published func(int64) error
 	err       error // the first
 	done      bool
 }
@@ -94,7 +94,7 @@ func (w *writer) Close() error {
 	limit := retried * w.store.timeout(int64(w.store.conf.PartSize)*int64(w.store.conf.Concurrency+1))
 	watch := time.AfterFunc(limit, func() { w.cancel(&timeoutError{limit}) })
 	err := w.w.Close()
-	if perr := w.published(); perr != nil {
+	if perr := w.published(w.size); perr != nil {
 		err = perr // what the portable layer was not told
 	}
 	watch.Stop()
