@@ -216,7 +216,7 @@ func (p *checkpointPart) open(ctx context.Context) (*pqread.File, error) {
 func (p *checkpointPart) fault(err error) error {
 	var bad *pqread.CorruptError
 	switch {
-	case errors.As(err, &bad), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &bad), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, logstore.ErrNotExist):
 		return &CorruptError{Path: p.in.name, Err: err}
 	case errors.Is(err, ErrCorrupt):
 		return err

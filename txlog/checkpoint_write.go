@@ -77,7 +77,8 @@ func (w *checkpointWriter) run(ctx context.Context) (*Snapshot, error) {
 	case err != nil && !errors.Is(err, logstore.ErrNotExist):
 		return nil, err
 	default:
-		if err := w.write(ctx, name); err != nil && !errors.Is(err, logstore.ErrExist) {
+		err := w.write(ctx, name, w.protocol, w.metadata, w.txns, w.domains, w.files, w.tombstones)
+		if err != nil && !errors.Is(err, logstore.ErrExist) {
 			return nil, err
 		}
 		if obj, err = s.store.Stat(ctx, name); err != nil {
@@ -126,8 +127,8 @@ func (s *Snapshot) on(base *checkpoint) *Snapshot {
 	return &t
 }
 
-// write writes the object. Nothing is visible unless it returns nil.
-func (w *checkpointWriter) write(ctx context.Context, name string) (err error) {
+// write writes the object, part by part. Nothing is visible unless it returns nil.
+func (w *checkpointWriter) write(ctx context.Context, name string, parts ...func(context.Context) error) error {
 	out, err := w.s.store.Create(ctx, name)
 	if err != nil {
 		return err
@@ -147,7 +148,7 @@ func (w *checkpointWriter) write(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{w.state, w.files, w.tombstones} {
+	for _, part := range parts {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -201,6 +202,14 @@ func (w *checkpointWriter) emit(ctx context.Context, column int, b *builder) err
 	return nil
 }
 
+// emitFull is emit once a batch is full.
+func (w *checkpointWriter) emitFull(ctx context.Context, column int, b *builder) error {
+	if !b.full() {
+		return nil
+	}
+	return w.emit(ctx, column, b)
+}
+
 // full reports whether a batch is large enough to be written.
 func (b *builder) full() bool {
 	if b.v.Len >= checkpointBatch {
@@ -214,45 +223,59 @@ func (b *builder) full() bool {
 	return false
 }
 
-// state writes what is not about files.
-func (w *checkpointWriter) state(ctx context.Context) error {
-	s := w.s
-	p := newBuilder(typeProtocol)
-	p.next(true)
-	p.children[0].integer(int64(s.protocol.MinReaderVersion))
-	p.children[1].integer(int64(s.protocol.MinWriterVersion))
-	p.children[2].features(s.protocol.ReaderFeatures)
-	p.children[3].features(s.protocol.WriterFeatures)
-	m := newBuilder(typeMetadata)
-	m.metadata(s.metadata)
-	if err := errors.Join(w.emit(ctx, columnProtocol, p), w.emit(ctx, columnMetadata, m)); err != nil {
-		return err
-	}
-	txns, err := s.Txns(ctx)
+func (w *checkpointWriter) protocol(ctx context.Context) error {
+	p, b := w.s.protocol, newBuilder(typeProtocol)
+	b.next(true)
+	b.children[0].integer(int64(p.MinReaderVersion))
+	b.children[1].integer(int64(p.MinWriterVersion))
+	b.children[2].features(p.ReaderFeatures)
+	b.children[3].features(p.WriterFeatures)
+	return w.emit(ctx, columnProtocol, b)
+}
+
+func (w *checkpointWriter) metadata(ctx context.Context) error {
+	b := newBuilder(typeMetadata)
+	b.metadata(w.s.metadata)
+	return w.emit(ctx, columnMetadata, b)
+}
+
+func (w *checkpointWriter) txns(ctx context.Context) error {
+	txns, err := w.s.Txns(ctx)
 	if err != nil {
 		return err
 	}
-	t := newBuilder(typeTxn)
-	for _, x := range txns {
-		if !w.expired(x) {
-			t.next(true)
-			t.children[0].text(x.AppID)
-			t.children[1].integer(x.Version)
-			t.children[2].integerPtr(x.LastUpdated)
+	b := newBuilder(typeTxn)
+	for _, t := range txns {
+		if w.expired(t) {
+			continue
+		}
+		b.next(true)
+		b.children[0].text(t.AppID)
+		b.children[1].integer(t.Version)
+		b.children[2].integerPtr(t.LastUpdated)
+		if err := w.emitFull(ctx, columnTxn, b); err != nil {
+			return err
 		}
 	}
-	domains, err := s.Domains(ctx)
+	return w.emit(ctx, columnTxn, b)
+}
+
+func (w *checkpointWriter) domains(ctx context.Context) error {
+	domains, err := w.s.Domains(ctx)
 	if err != nil {
 		return err
 	}
-	d := newBuilder(typeDomain)
-	for _, x := range domains {
-		d.next(true)
-		d.children[0].text(x.Domain)
-		d.children[1].text(x.Configuration)
-		d.children[2].boolean(false)
+	b := newBuilder(typeDomain)
+	for _, d := range domains {
+		b.next(true)
+		b.children[0].text(d.Domain)
+		b.children[1].text(d.Configuration)
+		b.children[2].boolean(false)
+		if err := w.emitFull(ctx, columnDomain, b); err != nil {
+			return err
+		}
 	}
-	return errors.Join(w.emit(ctx, columnTxn, t), w.emit(ctx, columnDomain, d))
+	return w.emit(ctx, columnDomain, b)
 }
 
 // expired reports whether a transaction is to be forgotten. As in Spark, one
@@ -297,10 +320,8 @@ func (w *checkpointWriter) files(ctx context.Context) error {
 		}
 		b.addFile(a, order)
 		w.adds++
-		if b.full() {
-			if err := w.emit(ctx, columnAdd, b); err != nil {
-				return err
-			}
+		if err := w.emitFull(ctx, columnAdd, b); err != nil {
+			return err
 		}
 	}
 	return w.emit(ctx, columnAdd, b)
@@ -334,10 +355,8 @@ func (w *checkpointWriter) tombstones(ctx context.Context) error {
 			continue
 		}
 		b.removeFile(r)
-		if b.full() {
-			if err := w.emit(ctx, columnRemove, b); err != nil {
-				return err
-			}
+		if err := w.emitFull(ctx, columnRemove, b); err != nil {
+			return err
 		}
 	}
 	return w.emit(ctx, columnRemove, b)
