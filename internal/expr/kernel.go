@@ -3,6 +3,7 @@ package expr
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -131,9 +132,26 @@ func compareFloats[T float32 | float64](w []uint64, v []T, op base, to float64) 
 }
 
 func compareDecimals(w []uint64, v [][16]byte, op base, to schema.Decimal128) {
-	each(w, len(v), func(i int) bool {
-		return holds(op, schema.Decimal128FromLittleEndian(v[i]).Cmp(to))
-	})
+	toHi, toLo := to.Hi(), to.Lo()
+	for i := range w {
+		s := v[i<<6 : min(i<<6+64, len(v))]
+		var bits uint64
+		for j := range s {
+			lo := binary.LittleEndian.Uint64(s[j][:8])
+			hi := int64(binary.LittleEndian.Uint64(s[j][8:]))
+			var b uint64
+			switch op {
+			case less:
+				b = bit(hi < toHi) | bit(hi == toHi)&bit(lo < toLo)
+			case equal:
+				b = bit(hi == toHi) & bit(lo == toLo)
+			case greater:
+				b = bit(hi > toHi) | bit(hi == toHi)&bit(lo > toLo)
+			}
+			bits |= b << (j & 63)
+		}
+		w[i] = bits
+	}
 }
 
 // each sets the bits of the rows for which f is true. It is for comparisons that
