@@ -133,10 +133,10 @@ func TestMemoryIsBoundedByTheRowGroup(t *testing.T) {
 	var out bytes.Buffer
 	w, err := NewWriter(&out, orders(), &Options{RowGroupBytes: 1 << 20, Codec: "none", Parallel: 2})
 	require.NoError(t, err)
-	cols := orderRows(10_000, 0)
+	cols := orderRows(25_000, 0)
 	var most, last int64
-	for range 100 {
-		require.NoError(t, w.Write(ctx, cols, 10_000))
+	for range 40 {
+		require.NoError(t, w.Write(ctx, cols, 25_000))
 		most = max(most, w.Buffered())
 		require.GreaterOrEqual(t, w.Size(), last)
 		last = w.Size()
