@@ -18,7 +18,6 @@ type foreign struct {
 	dataset   string
 	args      Args
 	partition []string
-	options   Args // more arguments of the engine's write
 }
 
 func foreigns() []foreign {
