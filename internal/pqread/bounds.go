@@ -1,6 +1,7 @@
 package pqread
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -225,6 +226,11 @@ func (d *boundDecoder) signedOrder() bool {
 func (d *boundDecoder) add(lo, hi []byte, none bool) {
 	if none || !d.trusted || d.isNaN(lo) || d.isNaN(hi) {
 		lo, hi = nil, nil
+	}
+	if d.typ.kind == vec.Bytes && len(hi) > 0 && len(bytes.TrimLeft(hi, "\xFF")) == 0 {
+		// A long value has no next one of fewer bytes when they are all 0xFF;
+		// parquet-go 0.32 cuts it off all the same, which is less than it.
+		hi = nil
 	}
 	d.append(&d.lo, lo, math.Copysign(0, -1))
 	d.append(&d.hi, hi, 0)
