@@ -266,7 +266,7 @@ func TestTextThatIsNotJSONTellsNothing(t *testing.T) {
 	empty := &stats.File{}
 	empty.Reset(6)
 	texts := []string{"", " ", "null", "1", "[]", "{", `{"numRecords"`, `{"numRecords":}`, `{"numRecords":1,}`, `{"numRecords":1 "a":2}`, `{numRecords:1}`, `{"a":1}}`, `{"a":[1,]}`, `{"a":[1}`, `{"a":tru}`,
-		"{\"a\":\"x\ny\"}", `{"a":"x`, `{"minValues":{"order_id":1}`, `{"minValues":{"order_id"}}`, `{"a":` + strings.Repeat("[", 1_000_000), strings.Repeat(`{"a":`, 1_000_000), `{"minValues":` + strings.Repeat(`{"order_id":`, 1_000_000)}
+		"{\"a\":\"x\ny\"}", `{"a":"x`, `{"minValues":{"order_id":1}`, `{"minValues":{"order_id"}}`, `{"a":` + strings.Repeat("[", 50_000), strings.Repeat(`{"a":`, 50_000), `{"minValues":` + strings.Repeat(`{"order_id":`, 50_000)}
 	for i := range len(typical) {
 		texts = append(texts, typical[:i])
 	}

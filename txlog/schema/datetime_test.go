@@ -3,6 +3,7 @@ package schema_test
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,7 +125,7 @@ func FuzzParseTimestamp(f *testing.F) {
 			require.True(t, ok)
 			require.Equal(t, us, back)
 		}
-		if at, err := time.Parse(time.RFC3339Nano, text); err == nil && at.Year() > 0 {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil && at.Year() > 0 && !strings.Contains(text, ",") {
 			us, ok := schema.ParseTimestamp(text, nil)
 			if _, offset := at.Zone(); offset > 18*3600 || offset < -18*3600 {
 				return

@@ -26,7 +26,8 @@ func ParseDecimal(text string) (d Decimal128, scale int, ok bool) {
 	return u.signed(negative), scale - exp, true
 }
 
-// parseShort is the fast path: at most 18 digits, no exponent.
+// parseShort is the fast path: at most 19 digits, which 64 bits hold, and no
+// exponent.
 func parseShort(s string) (v uint64, scale int, ok bool) {
 	if len(s) > 19 {
 		return 0, 0, false
@@ -44,7 +45,7 @@ func parseShort(s string) (v uint64, scale int, ok bool) {
 			return 0, 0, false
 		}
 	}
-	if digits == 0 || digits > 18 {
+	if digits == 0 {
 		return 0, 0, false
 	}
 	if point >= 0 {

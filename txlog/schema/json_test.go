@@ -206,6 +206,13 @@ func TestParseLimitsDepthAndSize(t *testing.T) {
 	require.ErrorContains(t, err, "deeper than 200")
 	_, err = schema.Parse(`{"type":"struct","fields":[{"name":"a","metadata":{"x":` + strings.Repeat("[", 1_000_000))
 	require.ErrorContains(t, err, "deeper than 200")
+	inMetadata := func(n int) string {
+		return `{"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":{"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}]}`
+	}
+	_, err = schema.Parse(inMetadata(201))
+	require.NoError(t, err)
+	_, err = schema.Parse(inMetadata(202))
+	require.ErrorContains(t, err, "deeper than 200")
 	_, err = schema.Parse(strings.Repeat(`{"x":`, 1_000_000))
 	require.ErrorContains(t, err, "deeper than 200")
 	_, err = schema.Parse(strings.Repeat(" ", 64<<20+1))

@@ -63,9 +63,7 @@ func requireRelativeURI(t *testing.T, name, path string) {
 	u, err := url.Parse(path)
 	require.NoError(t, err, path)
 	require.Empty(t, u.Scheme+u.RawQuery+u.Fragment+u.Opaque, path)
-	if !strings.HasPrefix(name, "//") {
-		require.Equal(t, name, u.Path, path)
-	}
+	require.Equal(t, name, u.Path, path)
 }
 
 func FuzzPaths(f *testing.F) {
@@ -80,7 +78,9 @@ func FuzzPaths(f *testing.F) {
 		for _, c := range []byte(path) {
 			require.True(t, c > ' ' && c < 0x7f, path)
 		}
-		requireRelativeURI(t, name, path)
+		if !strings.HasPrefix(name, "/") { // no relative name does
+			requireRelativeURI(t, name, path)
+		}
 
 		escaped := schema.EscapePath(name)
 		require.Equal(t, name, schema.UnescapePath(escaped))

@@ -83,6 +83,12 @@ func TestKeysOfTuplesDelimitThemselves(t *testing.T) {
 	a := schema.StringValue("b").AppendKey(schema.StringValue("a").AppendKey(nil))
 	b := schema.StringValue("").AppendKey(schema.StringValue("a\x05\x01b").AppendKey(nil))
 	require.NotEqual(t, a, b)
+	for c := range 256 { // whatever marks a string
+		mark := string([]byte{byte(c)})
+		a = schema.StringValue("b").AppendKey(schema.StringValue("a" + mark).AppendKey(nil))
+		b = schema.StringValue(mark + "b").AppendKey(schema.StringValue("a").AppendKey(nil))
+		require.NotEqual(t, a, b)
+	}
 	var all []schema.Value
 	for _, groups := range classes(t) {
 		for _, g := range groups {
