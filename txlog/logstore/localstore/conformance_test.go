@@ -1,29 +1,78 @@
-package localstore_test
+package localstore
 
 import (
 	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/conformance/storetest"
 	"github.com/deltalog/deltalog/txlog/logstore"
-	"github.com/deltalog/deltalog/txlog/logstore/localstore"
 )
 
+// crashJob is set in a process that was started to be killed.
+var crashJob func()
+
 func TestMain(m *testing.M) {
-	storetest.Main(m, func(dir string) (logstore.Store, error) { return localstore.Open(dir, nil) })
+	if crashJob != nil {
+		crashJob()
+	}
+	storetest.Main(m, openVariant)
 }
 
-func TestConformance(t *testing.T) {
-	storetest.Run(t, storetest.Harness{
+// Variants are ways in which file systems differ, played by fault.
+const (
+	variantPlain  = "plain"
+	variantNamed  = "named"  // no anonymous files
+	variantRename = "rename" // no anonymous files and no hard links
+)
+
+// openVariant opens "variant:directory".
+func openVariant(location string) (logstore.Store, error) {
+	variant, dir, _ := strings.Cut(location, ":")
+	s, err := Open(dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch variant {
+	case variantNamed:
+		s.named = true
+	case variantRename:
+		s.named = true
+		s.fault = func(op, _ string, call func() error) error {
+			if op == "link" {
+				return syscall.EPERM
+			}
+			return call()
+		}
+	}
+	return s, nil
+}
+
+func harness(t *testing.T, variant string, rounds int) storetest.Harness {
+	return storetest.Harness{
 		Open: func(c storetest.T) logstore.Store {
-			s, err := localstore.Open(t.TempDir()+"/table", nil)
+			s, err := openVariant(variant + ":" + t.TempDir() + "/table")
 			if err != nil {
 				c.Fatalf("open: %v", err)
 			}
 			return s
 		},
 		Command: func(_ storetest.T, s logstore.Store) *exec.Cmd {
-			return storetest.Self(s.(*localstore.Store).Dir())
+			return storetest.Self(variant + ":" + s.(*Store).Dir())
 		},
-	})
+		Rounds: rounds,
+	}
+}
+
+func TestConformance(t *testing.T) { storetest.Run(t, harness(t, variantPlain, 1000)) }
+
+// Where publishing goes another way, what depends on it is tested again.
+func TestConformanceOfVariants(t *testing.T) {
+	for _, variant := range []string{variantNamed, variantRename} {
+		failures := storetest.Verify(t.Context(), harness(t, variant, 100), "put", "overwrit", "writer", "processes")
+		require.Empty(t, failures, variant)
+	}
 }

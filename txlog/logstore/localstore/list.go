@@ -31,11 +31,7 @@ func (s *Store) List(ctx context.Context, o logstore.ListOptions) iter.Seq2[logs
 		l := &lister{ctx: ctx, s: s, o: o, yield: yield}
 		err := s.inRoot(func(root *os.Root) error {
 			l.root = root
-			dir, _ := split(o.Prefix)
-			if dir == "." {
-				return l.walk("")
-			}
-			return l.walk(dir + "/")
+			return l.start()
 		})
 		if err != nil && !missing(err) && !l.stopped {
 			fail(err)
@@ -52,6 +48,7 @@ type lister struct {
 	yield   func(logstore.Object, error) bool
 	stopped bool // the caller has had enough
 	steps   int
+	dirs    int // that were opened
 }
 
 // An entry is what a directory has. Its key is its name, for a directory with the
@@ -60,6 +57,11 @@ type lister struct {
 type entry struct {
 	key  string
 	kind fs.FileMode
+}
+
+// start lists from the directory that the prefix is in.
+func (l *lister) start() error {
+	return l.walk(l.o.Prefix[:strings.LastIndexByte(l.o.Prefix, '/')+1])
 }
 
 // walk lists a directory; at is its name and a slash, or "" for the root.
@@ -76,6 +78,7 @@ func (l *lister) walk(at string) error {
 		return err
 	}
 	defer dir.Close()
+	l.dirs++
 	entries, err := l.read(dir, at)
 	if err != nil {
 		return err
