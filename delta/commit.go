@@ -67,7 +67,7 @@ func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
 	o := &txlog.TxnOptions{
 		Operation: "WRITE", Parameters: w.parameters(p),
 		UserMetadata: w.o.UserMetadata, EngineInfo: w.t.opts.EngineInfo,
-		MaxElapsed: w.t.opts.CommitTimeout, Env: w.t.opts.Env,
+		MaxElapsed: w.t.opts.CommitTimeout, NewFiles: w.out != nil, Env: w.t.opts.Env,
 	}
 	if p.Key != "" {
 		o.Key = &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, OnReplay: p.OnReplay}

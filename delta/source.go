@@ -5,6 +5,8 @@ import (
 	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/deltalog/deltalog/writer"
 )
 
 // A Source is rows to write.
@@ -44,6 +46,31 @@ func Records(recs ...arrow.RecordBatch) Source {
 			}
 		}
 	}}
+}
+
+// Rows returns the source of Go structs. T's exported fields are the columns,
+// with the struct tags of package writer. It can be read once.
+func Rows[T any](seq iter.Seq2[T, error]) (Source, error) { return rows(seq, false) }
+
+// Slice returns the source of Go structs that are in memory; see [Rows].
+func Slice[T any](s []T) (Source, error) {
+	return rows(func(yield func(T, error) bool) {
+		for _, r := range s {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}, true)
+}
+
+func rows[T any](seq iter.Seq2[T, error], again bool) (Source, error) {
+	s, err := writer.ArrowSchemaOf[T]()
+	if err != nil {
+		return nil, err
+	}
+	return &batches{schema: s, again: again, seq: func(context.Context) iter.Seq2[arrow.RecordBatch, error] {
+		return writer.Records(seq)
+	}}, nil
 }
 
 type batches struct {

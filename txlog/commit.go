@@ -345,6 +345,9 @@ func (c *committer) advance(commit *Commit) (*Snapshot, error) {
 	if c.snap == nil {
 		return newSnapshot(c.t.store, commit)
 	}
+	if c.t.opts.NewFiles {
+		return c.snap.AdvanceKnown(commit)
+	}
 	return c.snap.Advance(commit)
 }
 

@@ -35,6 +35,10 @@ type TxnOptions struct {
 	// ResolveTimeout bounds how long, after the context has ended, the log is
 	// read to find out what became of a request under way. Default: 10 seconds.
 	ResolveTimeout time.Duration
+	// NewFiles promises that no commit ever named the files that the transaction
+	// adds, and that those which it removes are live. The checksum can then be kept
+	// up to date without counting all files.
+	NewFiles bool
 	// SkipPostCommit leaves checkpoint and checksum to others.
 	SkipPostCommit bool
 
