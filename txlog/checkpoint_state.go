@@ -7,10 +7,37 @@ import (
 	"github.com/deltalog/deltalog/internal/vec"
 )
 
-// readState reads the actions that are not about files.
+// stateMarks are fields that are there wherever an action is.
+var stateMarks = [][]string{
+	{"protocol", "minReaderVersion"}, {"metaData", "id"}, {"txn", "appId"}, {"domainMetadata", "domain"},
+	{"checkpointMetadata", "version"}, {"sidecar", "path"},
+}
+
+// readState reads the actions that are not about files. Row groups that have
+// none, by the statistics of the footer, are passed over.
 func (p *checkpointPart) readState(ctx context.Context) ([]Action, error) {
+	proj, err := p.project(ctx, stateColumns)
+	if err != nil {
+		return nil, err
+	}
+	skip := make([]bool, p.file.NumRowGroups())
+	for i := range skip {
+		skip[i] = true
+	}
+	for _, path := range stateMarks {
+		b := proj.GroupBounds(path...)
+		for i := range skip {
+			skip[i] = skip[i] && b != nil && b.Nulls[i] == p.file.RowGroup(i).Rows
+		}
+	}
+	o := &pqread.ScanOptions{Select: func(group int) (pqread.Selection, error) {
+		if skip[group] {
+			return pqread.Selection{}, nil
+		}
+		return nil, nil
+	}}
 	var out []Action
-	for b, err := range p.batches(ctx, stateColumns, nil) {
+	for b, err := range p.batches(ctx, stateColumns, o) {
 		if err != nil {
 			return nil, err
 		}
@@ -137,4 +164,26 @@ func sidecarAt(r rows, i int) (Action, error) {
 	tags, err := textsOf(r.children[3], i)
 	s.Tags = tags
 	return s, err
+}
+
+// adds returns the number of add actions by the statistics of the footers, if
+// they tell.
+func (c *checkpoint) adds() (n int64, known bool) {
+	for _, p := range c.parts {
+		if p.file == nil {
+			return 0, false // a sidecar, which was not opened yet
+		}
+		proj, err := p.file.Project(structOf(col("add", fieldsOf(typeAdd, "path"))), pqread.ByName)
+		if err != nil {
+			return 0, false
+		}
+		b := proj.GroupBounds("add", "path")
+		for i := range p.file.NumRowGroups() {
+			if b == nil || b.Nulls[i] < 0 {
+				return 0, false
+			}
+			n += p.file.RowGroup(i).Rows - b.Nulls[i]
+		}
+	}
+	return n, len(c.inline) == 0
 }

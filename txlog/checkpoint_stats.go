@@ -130,11 +130,20 @@ func appendBound(dst []byte, t schema.Primitive, v *vec.Vec, i int) ([]byte, boo
 	case schema.Date:
 		return append(schema.AppendDate(append(dst, '"'), vec.Values[int32](v)[i]), '"'), true
 	case schema.Timestamp:
-		return append(schema.AppendDateTime(append(dst, '"'), vec.Values[int64](v)[i], 'T', 6), 'Z', '"'), true
+		return append(appendTime(append(dst, '"'), vec.Values[int64](v)[i]), 'Z', '"'), true
 	case schema.TimestampNTZ:
-		return append(schema.AppendDateTime(append(dst, '"'), vec.Values[int64](v)[i], 'T', 6), '"'), true
+		return append(appendTime(append(dst, '"'), vec.Values[int64](v)[i]), '"'), true
 	}
 	return dst, false
+}
+
+// appendTime writes milliseconds, as statistics have them, unless that would
+// cut something off.
+func appendTime(dst []byte, micros int64) []byte {
+	if micros%1000 == 0 {
+		return schema.AppendDateTime(dst, micros, 'T', 3)
+	}
+	return schema.AppendDateTime(dst, micros, 'T', 6)
 }
 
 // appendFloat writes what is no number in JSON as text, as other writers do.

@@ -509,3 +509,26 @@ func TestProtectedVersionsGetNoCheckpoint(t *testing.T) {
 	_, err = log.load(nil).WriteCheckpoint(t.Context(), nil)
 	require.NoError(t, err)
 }
+
+// A checkpoint that is well-formed and has fewer files than _last_checkpoint
+// says is left for the commits; if they are gone it is what there is.
+func TestTruncatedCheckpointIsNoticed(t *testing.T) {
+	t.Parallel()
+	log := newFakeLog(t).table(9)
+	log.checkpoint(8)
+	half := newFakeLog(t).table(4)
+	for v := Version(5); v <= 8; v++ {
+		half.commit(v, `{"commitInfo":{}}`)
+	}
+	half.checkpoint(8)
+	log.put(checkpointPath(8), string(half.get(checkpointPath(8))))
+	var w warnings
+	s := log.load(&LoadOptions{Logger: w.logger()})
+	require.Equal(t, names("f", 0, 9), paths(t, s, nil))
+	require.Contains(t, w.text(), "it has 5 files, and _last_checkpoint says 9")
+	log.remove(commitPath(0))
+	w = warnings{}
+	s = log.load(&LoadOptions{Logger: w.logger()})
+	require.Equal(t, []string{"f0", "f1", "f2", "f3", "f4", "f9"}, paths(t, s, nil))
+	require.Contains(t, w.text(), "it has 5 files")
+}

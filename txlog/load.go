@@ -75,6 +75,8 @@ type loader struct {
 	parallel int
 	target   Version          // NoVersion: the newest
 	bad      map[string]error // checkpoints, by their first name, that cannot be used
+	hint     *LastCheckpoint  // nil: there is none that can be read
+	doubted  []string         // those in bad that can be used if there is nothing else
 }
 
 func (l *loader) withDefaults() {
@@ -98,6 +100,7 @@ func (l *loader) load(ctx context.Context) (*Snapshot, error) {
 	from := l.start(ctx)
 	var last error
 	for range maxTries {
+		l.settleDoubts(last)
 		list, err := listLog(ctx, l.store, from)
 		if err != nil {
 			return nil, err
@@ -115,7 +118,7 @@ func (l *loader) load(ctx context.Context) (*Snapshot, error) {
 		case errors.Is(err, logstore.ErrNotExist), errors.As(err, &gap):
 			// Clean-up may have removed what the listing showed, and a listing that
 			// overlaps with commits may miss the older of two. Seen twice it is true.
-			if last != nil && last.Error() == err.Error() {
+			if last != nil && last.Error() == err.Error() && len(l.doubted) == 0 {
 				return nil, err
 			}
 		default:
@@ -138,7 +141,21 @@ func (l *loader) start(ctx context.Context) Version {
 	if hint == nil || err != nil {
 		return 0
 	}
+	l.hint = hint
 	return hint.Version
+}
+
+// settleDoubts takes back the doubts about a checkpoint if the attempt without
+// it has failed.
+func (l *loader) settleDoubts(last error) {
+	if last == nil || errors.Is(last, errBadCheckpoint) || errors.Is(last, errPartial) {
+		return
+	}
+	for _, name := range l.doubted {
+		delete(l.bad, name)
+		l.hint = nil
+	}
+	l.doubted = nil
 }
 
 // errBadCheckpoint: the load can be tried again without that checkpoint.
@@ -188,7 +205,28 @@ func (l *loader) openCheckpoint(ctx context.Context, ref *checkpointRef) (*check
 		l.bad[ref.files[0].Name] = err
 		return nil, fmt.Errorf("%w: %w", errBadCheckpoint, err)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	if err := l.truncated(c); err != nil {
+		name := ref.files[0].Name
+		l.bad[name], l.doubted = err, append(l.doubted, name)
+		return nil, fmt.Errorf("%w: %w", errBadCheckpoint, err)
+	}
+	return c, nil
+}
+
+// truncated says that a checkpoint has fewer files than _last_checkpoint says it
+// has. A writer that stops at an error can leave one that is well-formed; the
+// number of files of a version is the same for all writers.
+func (l *loader) truncated(c *checkpoint) error {
+	if l.hint == nil || l.hint.Version != c.version || l.hint.NumOfAddFiles == nil {
+		return nil
+	}
+	if n, known := c.adds(); known && n < *l.hint.NumOfAddFiles {
+		return &CorruptError{Path: c.ref.files[0].Name, Err: fmt.Errorf("it has %d files, and _last_checkpoint says %d", n, *l.hint.NumOfAddFiles)}
+	}
+	return nil
 }
 
 // kindsTail are the actions that replay needs.

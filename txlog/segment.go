@@ -246,8 +246,8 @@ func (e *gapError) Error() string {
 
 // unreachable says why target cannot be put together.
 func (l *listing) unreachable(url string, s *segment, target Version, bad map[string]error, gap error) error {
-	for _, err := range bad {
-		return fmt.Errorf("txlog: %s: %w, and without that checkpoint %w", url, err, gap)
+	if names := sortedKeys(bad); len(names) > 0 {
+		return fmt.Errorf("txlog: %s: %w, and without that checkpoint %w", url, bad[names[len(names)-1]], gap)
 	}
 	// Clean-up removes old commits: what is before the oldest checkpoint is gone.
 	if e := l.earliest(); s.checkpoint == nil && e != NoVersion && target < e {
