@@ -163,6 +163,9 @@ func TestMergeAddsNullableColumnsAtTheEnd(t *testing.T) {
 			Type: listOf(structOf(col("q", &schema.Map{Key: schema.String, Value: schema.Long, ValueContainsNull: true})))})
 	require.Equal(t, want, got)
 	require.Equal(t, before, table.JSON(), "the table's schema is immutable")
+	_, err = schema.Merge(table, structOf(input.Fields[3]))
+	require.NoError(t, err)
+	require.Equal(t, before, table.JSON(), "the table's schema is immutable")
 
 	again, err := schema.Merge(got, input)
 	require.NoError(t, err)

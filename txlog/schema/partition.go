@@ -133,7 +133,7 @@ const rawKey = 0xff
 // PartitionKey returns a key of the tuple of partition values: two files have
 // the same key if and only if they are in the same partition, however their
 // values are written. names and types are parallel; values are by name, and a
-// name without one is null.
+// name without one is null. Timestamps without a zone are taken for UTC.
 //
 // The key is good also when the error is not nil. The error tells of values
 // that do not parse, whose text stands in the key and equals no typed value.

@@ -1,7 +1,11 @@
 package schema_test
 
 import (
+	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,6 +161,43 @@ func TestPartitionKeyOfAnUnreadableValueIsItsText(t *testing.T) {
 	d, err := key("1", "2024-01-01")
 	require.NoError(t, err)
 	require.NotEqual(t, a, d)
+	raw, err := schema.PartitionKey(types[:1], map[string]*string{"i": ptr("1x")}, names[:1])
+	require.Error(t, err)
+	typed, err := schema.PartitionKey([]schema.DataType{schema.String}, map[string]*string{"i": ptr("1x")}, names[:1])
+	require.NoError(t, err)
+	require.NotEqual(t, raw, typed)
+}
+
+func TestPartitionValuesOfOtherEngines(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/partitions/*.tsv")
+	require.NoError(t, err)
+	n := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			part := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+			require.Len(t, part, 3)
+			s, err := schema.Parse(`{"type":"struct","fields":[{"name":"p","nullable":true,"type":"` + part[1] + `"}]}`)
+			require.NoError(t, err, line)
+			var value string
+			require.NoError(t, json.Unmarshal([]byte(part[2]), &value))
+			v, err := schema.ParsePartition(s.Fields[0].Type, &value, nil)
+			require.NoError(t, err, line)
+			require.Equal(t, value == "", v.IsNull(), line)
+			out, err := schema.FormatPartition(v)
+			require.NoError(t, err, line)
+			back, err := schema.ParsePartition(s.Fields[0].Type, out, nil)
+			require.NoError(t, err, line)
+			require.True(t, v.Equal(back), line)
+			if out != nil && !strings.HasPrefix(part[1], "timestamp") && value != "4.9E-324" && value != "1.17549435E-38" {
+				require.Equal(t, value, *out, "written as Spark does")
+			}
+			n++
+		}
+	}
+	require.Greater(t, n, 100)
 }
 
 func FuzzPartitionValue(f *testing.F) {
