@@ -335,7 +335,7 @@ func TestFlippedBytesNeverChangeTheTable(t *testing.T) {
 	footer := len(good) - 8 - int(good[len(good)-8]) - int(good[len(good)-7])<<8
 	rng := rand.New(rand.NewPCG(1, 2))
 	fellBack := 0
-	for range 150 {
+	for range 60 {
 		bad := bytes.Clone(good)
 		// Pages are covered by checksums; the footer is covered by nothing, and
 		// there only the absence of panics and wrong sets of paths is asked for.
@@ -352,8 +352,8 @@ func TestFlippedBytesNeverChangeTheTable(t *testing.T) {
 			fellBack++
 		}
 	}
-	require.Greater(t, fellBack, 20, "some of the damage must have been in what was read")
-	for range 300 {
+	require.Greater(t, fellBack, 8, "some of the damage must have been in what was read")
+	for range 100 {
 		bad := bytes.Clone(good)
 		i := footer + rng.IntN(len(good)-footer)
 		bad[i] ^= byte(1 + rng.IntN(255))
@@ -373,19 +373,19 @@ func TestCheckpointThatBreaksHalfWay(t *testing.T) {
 	log := newFakeLog(t)
 	log.commit(0, lineProtocol, lineMetadata)
 	lines := []string{}
-	for i := range 40_000 {
+	for i := range 20_000 {
 		lines = append(lines, lineAdd(fmt.Sprintf("f%d", i), fmt.Sprint(i%5)))
 	}
 	log.commit(1, lines...)
 	log.checkpoint(1)
-	log.commit(2, lineRemove("f39999"), lineRemove("f0"), lineAdd("f1", "9"))
+	log.commit(2, lineRemove("f19999"), lineRemove("f0"), lineAdd("f1", "9"))
 	s := log.load(nil)
 	want := paths(t, s, nil)
-	require.Len(t, want, 40_000-2)
+	require.Len(t, want, 20_000-2)
 	// The object loses its column chunks, after the footer was read.
 	data := log.get(checkpointPath(1))
 	for _, o := range []*FilesOptions{nil, {NoStats: true}, {Keep: func(a *AddFile) bool { return true }}, {Partitions: func(m map[string]*string) bool { return true }}} {
-		for _, cut := range []int{0, 1, 10_000, 33_000} {
+		for _, cut := range []int{0, 9000, 18_000} {
 			log.put(checkpointPath(1), string(data))
 			s := log.load(nil)
 			n, got := 0, []string{}
