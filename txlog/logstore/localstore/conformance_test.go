@@ -1,8 +1,10 @@
 package localstore
 
 import (
+	"context"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -69,10 +71,41 @@ func harness(t *testing.T, variant string, rounds int) storetest.Harness {
 
 func TestConformance(t *testing.T) { storetest.Run(t, harness(t, variantPlain, 1000)) }
 
+// Goroutines that share a Store take turns, so that here each has one of many
+// Stores on the directory, as processes have.
+type several struct {
+	*Store
+	all  []*Store
+	next atomic.Uint32
+}
+
+func (s *several) Put(ctx context.Context, name string, data []byte, mode logstore.PutMode) error {
+	return s.all[int(s.next.Add(1))%len(s.all)].Put(ctx, name, data, mode)
+}
+
+func TestRaceOfStores(t *testing.T) {
+	h := harness(t, variantPlain, 100)
+	open := h.Open
+	h.Open = func(c storetest.T) logstore.Store {
+		s := &several{Store: open(c).(*Store)}
+		for range 16 {
+			other, err := Open(s.Dir(), nil)
+			if err != nil {
+				c.Fatalf("open: %v", err)
+			}
+			s.all = append(s.all, other)
+		}
+		return s
+	}
+	require.Empty(t, storetest.Verify(t.Context(), h, "race of writers"))
+}
+
 // Where publishing goes another way, what depends on it is tested again.
 func TestConformanceOfVariants(t *testing.T) {
 	for _, variant := range []string{variantNamed, variantRename} {
-		failures := storetest.Verify(t.Context(), harness(t, variant, 100), "put", "overwrit", "writer", "processes")
+		h := harness(t, variant, 60)
+		h.LargeBytes, h.Overwrites = 1<<20, 30
+		failures := storetest.Verify(t.Context(), h, "put", "overwrit", "writer", "processes")
 		require.Empty(t, failures, variant)
 	}
 }

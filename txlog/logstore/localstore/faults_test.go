@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -128,7 +131,76 @@ func TestLosersDoNotFlush(t *testing.T) {
 	require.NoError(t, act(s, "put"))
 	trace := calls(s)
 	require.ErrorIs(t, act(s, "put"), logstore.ErrExist)
-	require.Equal(t, []string{"open anonymous 00000000000000000001.json"}, *trace)
+	require.Empty(t, *trace)
+
+	// Another process takes the name while this one writes.
+	s = opened(t, variantPlain)
+	flushed := false
+	s.fault = func(op, _ string, call func() error) error {
+		if op == "write" {
+			require.NoError(t, os.WriteFile(filepath.Join(s.path, commitName), nil, 0o640))
+		}
+		flushed = flushed || strings.HasPrefix(op, "sync file")
+		return call()
+	}
+	require.ErrorIs(t, act(s, "put"), logstore.ErrExist)
+	require.False(t, flushed)
+}
+
+// Of many goroutines that race for a name one flushes, and a waiting one can be
+// cancelled.
+func TestWritersOfOneNameTakeTurns(t *testing.T) {
+	s := opened(t, variantPlain)
+	flushing, goOn := make(chan struct{}), make(chan struct{})
+	var flushes atomic.Int32
+	s.fault = func(op, _ string, call func() error) error {
+		if op == "sync file" && flushes.Add(1) == 1 {
+			close(flushing)
+			<-goOn
+		}
+		return call()
+	}
+	var wg sync.WaitGroup
+	var won, lost atomic.Int32
+	put := func() {
+		switch err := act(s, "put"); {
+		case err == nil:
+			won.Add(1)
+		case errors.Is(err, logstore.ErrExist):
+			lost.Add(1)
+		default:
+			t.Error(err)
+		}
+	}
+	wg.Go(put)
+	<-flushing
+	for range 7 {
+		wg.Go(put)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	wg.Go(func() {
+		err := s.Put(ctx, commitName, nil, logstore.IfAbsent)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, logstore.ErrUnavailable)
+	})
+	for waiting := false; !waiting; runtime.Gosched() {
+		s.turns.mu.Lock()
+		waiting = s.turns.names[commitName].users == 9
+		s.turns.mu.Unlock()
+	}
+	cancel()
+	for waiting := true; waiting; runtime.Gosched() {
+		s.turns.mu.Lock()
+		waiting = s.turns.names[commitName].users == 9
+		s.turns.mu.Unlock()
+	}
+	require.NoError(t, s.Put(t.Context(), "_delta_log/another", nil, logstore.IfAbsent), "other names do not wait")
+	close(goOn)
+	wg.Wait()
+	require.EqualValues(t, 1, won.Load())
+	require.EqualValues(t, 7, lost.Load())
+	require.EqualValues(t, 2, flushes.Load())
+	require.Empty(t, s.turns.names)
 }
 
 func TestNoSync(t *testing.T) {

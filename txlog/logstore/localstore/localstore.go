@@ -56,6 +56,7 @@ type Store struct {
 	escapes error // what os.Root answers when a name leads outside
 
 	temps atomic.Uint32 // counts temporary names
+	turns turns
 
 	mu      sync.Mutex
 	root    *os.Root            // nil until the directory exists

@@ -58,6 +58,9 @@ func (s *Store) beginIn(root *os.Root, name string, named bool) (*pending, error
 	return p, nil
 }
 
+// name is the name that the file will have.
+func (p *pending) name() string { return join(p.dirName, p.base) }
+
 func (p *pending) openTemp(named bool) error {
 	mode := p.s.opts.FileMode
 	if !named {
@@ -127,10 +130,10 @@ func (p *pending) flush() error {
 	return p.s.do("sync file", p.base, p.file.Sync)
 }
 
-// taken reports whether the name is in use: the system's answer to a link or a
-// look beforehand, which spares the losers of a race the flush.
-func (p *pending) taken() error {
-	info, err := p.root.Lstat(join(p.dirName, p.base))
+// taken returns an error if the name is in use. Link decides; a look beforehand
+// spares the losers of a race what a flush costs.
+func taken(root *os.Root, name string) error {
+	info, err := root.Lstat(name)
 	switch {
 	case missing(err):
 		return nil
@@ -140,6 +143,15 @@ func (p *pending) taken() error {
 		return fmt.Errorf("a directory has this name: %w", logstore.ErrRefused)
 	}
 	return logstore.ErrExist
+}
+
+// takenAlready is taken before anything is made, not even the root.
+func (s *Store) takenAlready(name string) error {
+	err := s.inRoot(func(root *os.Root) error { return taken(root, name) })
+	if missing(err) {
+		return nil
+	}
+	return err
 }
 
 // errNoAnonymous: the file could not be named because it is anonymous. Its
@@ -157,7 +169,7 @@ func (p *pending) publish() error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		// Not a bare ErrExist: a directory is no object.
-		if why := p.taken(); errors.Is(why, logstore.ErrRefused) {
+		if why := taken(p.root, p.name()); errors.Is(why, logstore.ErrRefused) {
 			return why
 		}
 		return logstore.ErrExist
@@ -174,8 +186,7 @@ func (p *pending) link() error {
 	if p.temp == "" {
 		return p.s.do("link", p.base, func() error { return linkAnonymous(p.file, p.dir, p.base) })
 	}
-	name := join(p.dirName, p.base)
-	err := p.s.do("link", p.base, func() error { return p.root.Link(p.temp, name) })
+	err := p.s.do("link", p.base, func() error { return p.root.Link(p.temp, p.name()) })
 	if err == nil || !isNoLink(err) || p.has() {
 		return err
 	}
@@ -199,7 +210,7 @@ func (p *pending) has() bool {
 	if err != nil {
 		return false
 	}
-	there, err := p.root.Lstat(join(p.dirName, p.base))
+	there, err := p.root.Lstat(p.name())
 	return err == nil && os.SameFile(mine, there)
 }
 
@@ -240,7 +251,12 @@ func (s *Store) Put(ctx context.Context, name string, data []byte, mode logstore
 	if mode == logstore.Overwrite {
 		return s.wrap("overwrite", name, s.overwrite(ctx, name, data))
 	}
-	err := s.putAbsent(ctx, name, data, false)
+	done, err := s.turns.take(ctx, name)
+	if err != nil {
+		return s.wrap("put", name, s.notPublished(err))
+	}
+	defer done()
+	err = s.putAbsent(ctx, name, data, false)
 	if errors.Is(err, errNoAnonymous) {
 		err = s.putAbsent(ctx, name, data, true)
 	}
@@ -248,18 +264,18 @@ func (s *Store) Put(ctx context.Context, name string, data []byte, mode logstore
 }
 
 func (s *Store) putAbsent(ctx context.Context, name string, data []byte, named bool) error {
+	if err := s.takenAlready(name); err != nil {
+		return s.notPublished(err)
+	}
 	p, err := s.begin(name, named)
 	if err != nil {
 		return s.notPublished(err)
 	}
 	defer p.end()
-	if err := p.taken(); err != nil {
-		return s.notPublished(err)
-	}
 	if err := p.fill(ctx, data); err != nil {
 		return s.notPublished(err)
 	}
-	if err := p.taken(); err != nil {
+	if err := taken(p.root, name); err != nil { // while this one was written
 		return s.notPublished(err)
 	}
 	if err := p.flush(); err != nil {
@@ -294,7 +310,7 @@ func (s *Store) overwrite(ctx context.Context, name string, data []byte) error {
 	}
 	err = s.do("replace", p.base, func() error { return p.root.Rename(p.temp, name) })
 	if err != nil && !p.has() {
-		if why := p.taken(); errors.Is(why, logstore.ErrRefused) {
+		if why := taken(p.root, p.name()); errors.Is(why, logstore.ErrRefused) {
 			return why
 		}
 		return err

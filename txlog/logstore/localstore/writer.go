@@ -25,12 +25,11 @@ func (s *Store) Create(ctx context.Context, name string) (logstore.Writer, error
 	if err := s.check(ctx, "create", name); err != nil {
 		return nil, err
 	}
-	p, err := s.begin(name, false)
-	if err == nil {
-		if err = p.taken(); err != nil {
-			p.end()
-		}
+	err := s.takenAlready(name)
+	if err != nil {
+		return nil, s.wrap("create", name, s.notPublished(err))
 	}
+	p, err := s.begin(name, false)
 	if err != nil {
 		return nil, s.wrap("create", name, s.notPublished(err))
 	}
