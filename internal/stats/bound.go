@@ -126,16 +126,18 @@ func (n *node) floatBound(v *schema.Value, t token, isMax bool) bool {
 	return true
 }
 
-// Doubles tell all decimals of 15 digits apart, and are printed with at most 17.
+// Doubles tell decimals of 14 digits apart even after a few wrong roundings, and
+// are printed with at most 17.
 var (
-	max15Digits = schema.Decimal128FromInt64(1e15 - 1)
+	max14Digits = schema.Decimal128FromInt64(1e14 - 1)
 	max17Digits = schema.Decimal128FromInt64(1e17 - 1)
 )
 
 // decimalBound reads a number with all of its digits.
 //
 // Some writers, such as delta-rs, pass decimals through a double and so round
-// the long ones, even inwards. A bound that may have been a double is moved
+// the long ones, even inwards; delta-rs divides by a power of ten that is itself
+// rounded, and may take the next double towards zero then. A bound that may have been a double is moved
 // outwards by more than a double can be wrong.
 func (n *node) decimalBound(v *schema.Value, t token, isMax bool) bool {
 	d, scale, ok := schema.ParseDecimal(t.text)
@@ -146,13 +148,9 @@ func (n *node) decimalBound(v *schema.Value, t token, isMax bool) bool {
 	if !ok {
 		return false
 	}
-	magnitude := u
-	if u.Sign() < 0 {
-		magnitude = u.Neg()
-	}
 	switch {
-	case magnitude.Cmp(max15Digits) > 0 && n.maybeDouble(magnitude, scale, t.text):
-		if u, ok = outward(u, magnitude, isMax); !ok {
+	case (longer(d, max14Digits) || longer(u, max14Digits)) && n.maybeDouble(u, scale, t.text):
+		if u, ok = outward(u, isMax); !ok {
 			return false
 		}
 	case !exact:
@@ -163,19 +161,28 @@ func (n *node) decimalBound(v *schema.Value, t token, isMax bool) bool {
 	return true
 }
 
+// longer reports whether |d| is more than limit.
+func longer(d, limit schema.Decimal128) bool {
+	return d.Cmp(limit) > 0 || d.Neg().Cmp(limit) > 0
+}
+
 // maybeDouble reports whether the text could be a double's. It is not if it has
 // the type's digits after the point and more than 17 in all, unless it ends as a
 // double does, in 0 or .0.
-func (n *node) maybeDouble(magnitude schema.Decimal128, scale int, text string) bool {
-	return scale != n.decimal.Scale || magnitude.Cmp(max17Digits) <= 0 ||
+func (n *node) maybeDouble(u schema.Decimal128, scale int, text string) bool {
+	return scale != n.decimal.Scale || !longer(u, max17Digits) ||
 		strings.ContainsAny(text, "eE") || scale <= 1 && strings.HasSuffix(text, "0")
 }
 
-// outward moves a bound by one part in 2^51, which is more than rounding to a
-// double and the step towards zero that delta-rs takes after it.
-func outward(u, magnitude schema.Decimal128, isMax bool) (schema.Decimal128, bool) {
+// outward moves a bound by one part in 2^48, which is 32 times what rounding to
+// a double costs, and by one unit, for the rounding to the type's scale.
+func outward(u schema.Decimal128, isMax bool) (schema.Decimal128, bool) {
+	magnitude := u
+	if u.Sign() < 0 {
+		magnitude = u.Neg()
+	}
 	hi, lo := magnitude.Hi(), magnitude.Lo()
-	step, _ := schema.NewDecimal128(hi>>51, uint64(hi)<<13|lo>>51).Add(schema.Decimal128FromInt64(1))
+	step, _ := schema.NewDecimal128(hi>>48, uint64(hi)<<16|lo>>48).Add(schema.Decimal128FromInt64(1))
 	if !isMax {
 		step = step.Neg()
 	}

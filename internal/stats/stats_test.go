@@ -186,7 +186,10 @@ func TestDecimalBoundsThatWentThroughADoubleAreWidened(t *testing.T) {
 	for i := range 20_000 {
 		typ := dec(16+rng.IntN(23), 0)
 		typ.Scale = rng.IntN(typ.Precision + 1)
-		u := schema.NewDecimal128(int64(rng.Uint64()>>(1+rng.IntN(63))), rng.Uint64())
+		u := schema.Decimal128FromInt64(rng.Int64() >> rng.IntN(20)) // 13 digits and more
+		if i%2 == 0 {
+			u = schema.NewDecimal128(int64(rng.Uint64()>>(1+rng.IntN(63))), rng.Uint64())
+		}
 		if rng.IntN(2) == 0 {
 			u = u.Neg()
 		}
@@ -194,7 +197,7 @@ func TestDecimalBoundsThatWentThroughADoubleAreWidened(t *testing.T) {
 			continue
 		}
 		actual := schema.DecimalValue(u, typ.Scale)
-		f := u.Float64(typ.Scale)
+		f := u.Float64(0) / powi(10, typ.Scale)
 		for range 2 {
 			text, _ := json.Marshal(f)
 			if !strings.ContainsAny(string(text), ".e") {
@@ -206,8 +209,18 @@ func TestDecimalBoundsThatWentThroughADoubleAreWidened(t *testing.T) {
 			f = math.Float64frombits(math.Float64bits(f) - 1)
 		}
 	}
+	// Short decimals take that step too, where the sign or the zero before the
+	// point counts as a digit.
+	for _, c := range []struct {
+		t            schema.Decimal
+		actual, text string
+	}{{dec(1, 0), "-5", "-4.999999999999999"}, {dec(3, 3), "0.125", "0.12499999999999999"}, {dec(1, 0), "-5", "-5.0"}} {
+		got := bounds(t, leaf(c.t), c.text)
+		require.LessOrEqual(t, schema.Compare(got.Min, decimalValue(t, c.actual)), 0, c.text)
+		require.GreaterOrEqual(t, schema.Compare(got.Max, decimalValue(t, c.actual)), 0, c.text)
+	}
 	// Spark writes all digits: nothing to widen.
-	for text, typ := range map[string]schema.Decimal{"123456789012345678901.50": dec(30, 2), "999999999999.123": dec(20, 3), "-12345678901234567890": dec(20, 0), "100000000000000000.01": dec(20, 2)} {
+	for text, typ := range map[string]schema.Decimal{"123456789012345678901.50": dec(30, 2), "99999999999.123": dec(20, 3), "-12345678901234567890": dec(20, 0), "100000000000000000.01": dec(20, 2)} {
 		got := bounds(t, leaf(typ), text)
 		if typ.Scale > 0 {
 			require.Zero(t, schema.Compare(decimalValue(t, text), got.Min), text)
@@ -215,6 +228,18 @@ func TestDecimalBoundsThatWentThroughADoubleAreWidened(t *testing.T) {
 		}
 		require.True(t, got.HasMin && got.HasMax)
 	}
+}
+
+// powi is the power as compilers unroll it: the squares are rounded from 10^23 on.
+func powi(x float64, n int) float64 {
+	r := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			r *= x
+		}
+		x *= x
+	}
+	return r
 }
 
 func TestStatisticsMirrorNestedStructs(t *testing.T) {
@@ -274,6 +299,19 @@ func TestTextThatIsNotJSONTellsNothing(t *testing.T) {
 		f, err := parse(t, l, text)
 		require.ErrorContains(t, err, "stats: not valid JSON at byte ", text)
 		requireSame(t, empty, f, text)
+	}
+}
+
+func TestNestingIsLimited(t *testing.T) {
+	t.Parallel()
+	for n, ok := range map[int]bool{200: true, 300: false} {
+		for _, text := range []string{
+			`{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}",
+			`{"minValues":{"order_id":` + strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) + "}}",
+		} {
+			_, err := parse(t, typicalLayout(), text)
+			require.Equal(t, ok, err == nil, "%d: %v", n, err)
+		}
 	}
 }
 

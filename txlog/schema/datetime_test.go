@@ -25,7 +25,7 @@ func TestDatesAgreeWithTheTimePackage(t *testing.T) {
 			require.Equal(t, "+"+at.Format("2006-01-02"), text)
 		}
 	}
-	for days := int32(-800_000); days < 3_100_000; days += 13 { // before year 0 to after 10000
+	for days := int32(-800_000); days < 3_100_000; days += 37 { // before year 0 to after 10000
 		check(days)
 	}
 	for _, days := range []int32{math.MinInt32, math.MaxInt32, 0, -1, -719163, -719162, 2932896, 2932897} {
@@ -51,7 +51,7 @@ func TestDatesAgreeWithTheTimePackage(t *testing.T) {
 func TestTimestampsAgreeWithTheTimePackage(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 6))
-	for i := range 20_000 {
+	for i := range 8_000 {
 		us := rng.Int64N(2*253402300800_000000) - 62135596800_000000
 		if i < 2000 {
 			us = int64(i-1000) * 333_333

@@ -270,6 +270,7 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, structOf(col("a", schema.Long), col("ä.b", listOf(structOf(col("a", dec(38, 38)))))).Validate(schema.MappingNone))
 	for message, s := range map[string]*schema.Struct{
 		"column A: name is used twice in one struct (a)": structOf(col("a", schema.Long), col("A", schema.Long)),
+		"column b: name is used twice":                   structOf(col("B", schema.Long), col("b", schema.Long)),
 		"column l.element.É: name is used twice":         structOf(col("l", listOf(structOf(col("é", schema.Long), col("É", schema.Long))))),
 		"column ``: name is empty":                       structOf(col("", schema.Long)),
 		"column a: decimal(39,0)":                        structOf(col("a", dec(39, 0))),
