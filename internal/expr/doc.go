@@ -14,6 +14,11 @@
 // column that it is compared with; where that is not possible Bind returns an
 // error rather than a condition that is never true.
 //
+// Two things differ from Spark, which goes through doubles there and can take
+// different numbers for equal: a string literal is compared with a decimal column
+// as the exact decimal that it is, and IN compares with each of its elements as =
+// does, not with all of them in one common type.
+//
 // An Expr and a Predicate are immutable and safe for concurrent use. Work on
 // text is linear in its length and bounded in depth.
 package expr

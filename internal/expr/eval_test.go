@@ -320,3 +320,18 @@ func mustLoad(t *testing.T, name string) *time.Location {
 	require.NoError(t, err)
 	return loc
 }
+
+func TestLiteralsOutOfAColumnsRange(t *testing.T) {
+	t.Parallel()
+	values := []schema.Value{schema.ByteValue(-128), schema.ByteValue(0), schema.ByteValue(127), schema.Null(schema.Byte)}
+	no, all := []bool{false, false, false, false}, []bool{true, true, true, false}
+	for text, want := range map[string][]bool{
+		"i8 < 128": all, "i8 <= 200": all, "i8 > 128": no, "i8 >= 128": no, "i8 = 256": no, "i8 <> 256": all,
+		"i8 > -129": all, "i8 >= -200": all, "i8 < -129": no, "i8 <= -129": no, "i8 = -256": no, "i8 IN (128, -129)": no,
+		"i8 <=> 256": no, "i8 < 9223372036854775808": all, "i8 > -99999999999999999999.5": all, "i8 < -99999999999999999999.5": no,
+		"i8 <= 127": all, "i8 >= -128": all, "i8 = -128": {true, false, false, false}, "i8 > 126": {false, false, true, false},
+		"i8 BETWEEN -1000 AND 1000": all,
+	} {
+		requireSelects(t, text, "i8", values, want, nil)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/stats"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -51,6 +52,24 @@ func Constant(v schema.Value) Bounds {
 	}
 	return Bounds{Min: v, Max: v, HasNullCount: true, Exact: true,
 		NoNaN: !isFloat(v.Kind()) || !math.IsNaN(v.Float64())}
+}
+
+// FromStats returns the bounds that a file's statistics give for a column of
+// type t. tight is [stats.File.TightBounds]. Bounds of strings may be truncated
+// and those of timestamps rounded, so that they are never exact.
+func FromStats(c *stats.Column, t schema.DataType, tight bool) Bounds {
+	b := Bounds{NullCount: c.NullCount, HasNullCount: c.NullCount >= 0}
+	if c.HasMin {
+		b.Min = c.Min
+	}
+	if c.HasMax {
+		b.Max = c.Max
+	}
+	switch k := t.Kind(); {
+	case isNumber(k), k == schema.KindDate, k == schema.KindBoolean:
+		b.Exact = tight
+	}
+	return b
 }
 
 // Prune returns how many of the rows p can be true for, by what is known about
@@ -112,7 +131,7 @@ type known struct {
 	min, max schema.Value // null: none
 	nulls    bool         // there may be nulls
 	values   bool         // there may be values that are not null
-	nan      bool         // there may be NaN outside the bounds
+	nan      bool         // there may be NaN beyond max
 }
 
 func newKnown(t schema.DataType, rows int64, b Bounds) known {
@@ -121,7 +140,7 @@ func newKnown(t schema.DataType, rows int64, b Bounds) known {
 		k.nulls = b.NullCount != 0
 		k.values = b.NullCount < rows || rows < 0 && b.NullCount != math.MaxInt64
 	}
-	if sameLine(t, b.Min) && !isNaN(b.Min) {
+	if sameLine(t, b.Min) && !isNaN(b.Min) { // a NaN bounds nothing: it may stand for itself only
 		k.min = b.Min
 	}
 	if sameLine(t, b.Max) && !isNaN(b.Max) {
@@ -130,8 +149,6 @@ func newKnown(t schema.DataType, rows int64, b Bounds) known {
 	if !k.min.IsNull() && !k.max.IsNull() && schema.Compare(k.min, k.max) > 0 {
 		k.min, k.max = schema.Value{}, schema.Value{} // nonsense
 	}
-	// All values are NaN if they are known to be in [NaN, NaN].
-	k.nan = k.nan || isNaN(b.Max)
 	return k
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/internal/stats"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -215,4 +216,60 @@ func TestConstantBoundsDecidePartitions(t *testing.T) {
 	require.NotEqual(t, None, nan.Prune(3, []Bounds{Constant(schema.DoubleValue(math.NaN()))}))
 	require.Equal(t, Some, bindText(t, "s = 'x'").WithConstants(map[int]schema.Value{0: schema.LongValue(5)}).Prune(3, nil),
 		"a value of another type is not taken for null")
+}
+
+func TestBoundsFromStatistics(t *testing.T) {
+	t.Parallel()
+	c := stats.Column{Min: long(1), Max: long(9), HasMin: true, HasMax: true}
+	b := FromStats(&c, schema.Long, true)
+	require.Equal(t, All, bindText(t, "i64 < 10").Prune(5, []Bounds{b}))
+	require.Equal(t, None, bindText(t, "i64 > 10").Prune(5, []Bounds{b}))
+	b = FromStats(&c, schema.Long, false)
+	require.Equal(t, Some, bindText(t, "i64 < 10").Prune(5, []Bounds{b}), "wide bounds are never all")
+	require.Equal(t, None, bindText(t, "i64 > 10").Prune(5, []Bounds{b}))
+	c = stats.Column{Min: schema.StringValue("a"), Max: schema.StringValue("b"), HasMin: true, HasMax: true, NullCount: 2}
+	b = FromStats(&c, schema.String, true)
+	require.Equal(t, Some, bindText(t, "s < 'c' OR s IS NULL").Prune(5, []Bounds{b}), "strings are truncated")
+	require.Equal(t, None, bindText(t, "s > 'c'").Prune(5, []Bounds{b}))
+	c = stats.Column{NullCount: -1, Min: long(1), Max: long(2)}
+	b = FromStats(&c, schema.Long, true)
+	require.Equal(t, Some, bindText(t, "i64 > 10").Prune(5, []Bounds{b}), "no bounds")
+	require.Equal(t, Some, bindText(t, "i64 IS NULL").Prune(5, []Bounds{b}), "no count")
+	c.NullCount = 5
+	require.Equal(t, None, bindText(t, "i64 > 0").Prune(5, []Bounds{FromStats(&c, schema.Long, false)}), "all null")
+}
+
+// Whatever is written, what binds evaluates, and pruning agrees with it.
+func FuzzCompile(f *testing.F) {
+	for _, text := range []string{
+		"i64 = 1 AND s LIKE 'a%'", "f32 > '1e3' OR NOT b", "st.x IN (1, 2.5, NULL)", "d BETWEEN '2026-01-01' AND ts",
+		"big >= 1.5BD AND dec <> '-0.10'", "(i8 < 1) <=> (ntz > '2026')", "bin <= X'00ff' AND 1 < 2.5D",
+	} {
+		f.Add(text, uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
+		_, p, err := Compile(text, testSchema, nil)
+		if err != nil {
+			_ = err.Error()
+			return
+		}
+		r := rand.New(rand.NewPCG(seed, 5))
+		rows := randomRows(r, 1+r.IntN(4))
+		var bounds []Bounds
+		for _, c := range p.Columns() {
+			if c.Type.Kind() == schema.KindStruct {
+				bounds = append(bounds, Bounds{})
+				continue
+			}
+			bounds = append(bounds, boundsOf(r, c.Path, rows))
+		}
+		got, err := p.Eval(batchOf(r, rows), len(rows))
+		require.NoError(t, err)
+		switch p.Prune(int64(len(rows)), bounds) {
+		case None:
+			require.Zero(t, got.Count())
+		case All:
+			require.Equal(t, len(rows), got.Count())
+		}
+	})
 }
