@@ -142,6 +142,18 @@ func TestBoundsThatCannotBeReadAreAbsent(t *testing.T) {
 	}
 }
 
+func TestStringsThatAreNotUTF8AreNoBounds(t *testing.T) {
+	t.Parallel()
+	l := stats.NewLayout([]stats.Leaf{leaf(schema.String, "a")})
+	for _, inside := range []string{"\xff", "a\xed\xa0\x80", "\xc3"} {
+		var f stats.File
+		require.NoError(t, l.Parse(`{"minValues":{"a":"`+inside+`"}}`, &f))
+		require.False(t, f.Columns[0].HasMin)
+		require.NoError(t, l.ParseEscaped([]byte(`{\"maxValues\":{\"a\":\"`+inside+`\"}}`), &f))
+		require.False(t, f.Columns[0].HasMax)
+	}
+}
+
 func TestNaNBoundsFromAboveOnly(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []schema.DataType{schema.Float, schema.Double} {
@@ -214,7 +226,7 @@ func TestDecimalBoundsThatWentThroughADoubleAreWidened(t *testing.T) {
 	for _, c := range []struct {
 		t            schema.Decimal
 		actual, text string
-	}{{dec(1, 0), "-5", "-4.999999999999999"}, {dec(3, 3), "0.125", "0.12499999999999999"}, {dec(1, 0), "-5", "-5.0"}} {
+	}{{dec(3, 1), "12.3600000000000001", "12.3600000000000001"}, {dec(3, 1), "12.3400000000000001", "12.3400000000000001"}, {dec(1, 0), "-5", "-4.999999999999999"}, {dec(3, 3), "0.125", "0.12499999999999999"}, {dec(1, 0), "-5", "-5.0"}} {
 		got := bounds(t, leaf(c.t), c.text)
 		require.LessOrEqual(t, schema.Compare(got.Min, decimalValue(t, c.actual)), 0, c.text)
 		require.GreaterOrEqual(t, schema.Compare(got.Max, decimalValue(t, c.actual)), 0, c.text)
