@@ -1,0 +1,93 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// topics are pages of help that are no commands.
+func topics() []*cobra.Command {
+	var cs []*cobra.Command
+	for _, t := range []struct{ name, short, long string }{
+		{"idempotency", "What a key promises, and how to choose one", topicIdempotency},
+		{"exit-codes", "What each exit code means to a script", topicExitCodes},
+		{"urls", "How tables are named", topicURLs},
+		{"environment", "Credentials and endpoints", topicEnvironment},
+		{"expressions", "What --where takes", topicExpressions},
+	} {
+		cs = append(cs, &cobra.Command{Use: t.name, Short: t.short, Long: t.long})
+	}
+	return cs
+}
+
+const topicIdempotency = `A key names a piece of logical work: a pipeline and the partition or the interval
+that it loads (orders/2026-01-05). It is recorded in the same commit as the rows,
+and checked inside of the commit, not only before it.
+
+  same key, same rows        applied once: "already applied", exit code 0, also
+                             in another order, format, process, or after years
+  same key, other rows       append: exit code 7, nothing committed
+                             replace-partition, reload: a deliberate re-run, applied
+                             (--on-replay verify|skip|replace|fail says otherwise)
+  two attempts at once       one is applied; the other is told so, or, if its rows
+                             differ, is refused (exit code 7): it is the older one
+  killed at any time         run it again with the same key
+  outcome unknown (8)        run it again with the same key, or ask deltactl status
+
+Never put a run id, a try number or the current time into a key: Airflow keeps the
+run id on "clear" and Dagster makes a new one, so such a key is wrong in one of
+them. --key-from airflow, dagster or prefect builds a key from the task and its
+interval; --key-from content makes the rows their own key.
+
+--txn APP:VERSION is for streams, where one producer counts up (Spark's txnAppId
+and txnVersion): a version not greater than the recorded one was applied before. A
+backfill of an older interval under the same APP would be taken for a replay: give
+backfills a key, or an APP of their own.`
+
+const topicExitCodes = `0    done, or applied earlier
+1    failed, nothing committed; a retry may help
+2    usage
+3    a check said no (status: the key is not in the table; store check: not safe)
+4    credentials or permission
+5    table or version not found
+6    conflict with other writers after all retries, nothing committed
+7    same key, other content; nothing committed
+8    outcome unknown: the same command with the same key is safe to run again
+9    the table needs a feature that is not supported; refused before touching it
+10   data rejected (schema, partition, limits, format); nothing committed
+124  --deadline has passed, nothing committed
+130  interrupted, nothing committed
+
+Where a deadline or an interrupt leaves open whether the commit landed, the code
+is 8. With -o json a write prints its result also when it fails: state, version,
+retryable.`
+
+const topicURLs = `TABLE is one of
+  ./orders, /data/orders      a path on local disk
+  file:///data/orders         the same
+  s3://bucket/path            S3 (s3a:// too)
+  gs://bucket/path            Google Cloud Storage
+
+Commands that read take a version too: TABLE@v12, or the newest version at a time:
+TABLE@2026-01-05T00:00:00Z, TABLE@2026-01-05.
+
+URLs take no parameters: endpoints and credentials come from the environment (see
+deltactl help environment), never from flags or URLs.`
+
+const topicEnvironment = `Credentials and endpoints come from the clouds' own chains and variables.
+
+S3   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, the
+     shared files, web identity, instance roles; AWS_REGION; AWS_ENDPOINT_URL or
+     AWS_ENDPOINT_URL_S3 for another server, which is then addressed path-style
+     and tested before the first write (deltactl store check)
+GCS  GOOGLE_APPLICATION_CREDENTIALS, gcloud's application default credentials, the
+     metadata server; STORAGE_EMULATOR_HOST for an emulator
+
+NO_COLOR is honoured: output has no colour at all.`
+
+const topicExpressions = `--where takes a condition in Spark's SQL:
+  literals     1  1.5  1e3  'text'  TRUE  NULL  DATE '2026-01-05'
+               TIMESTAMP '2026-01-05 10:00:00'  X'1F'
+  columns      name  ` + "`any name`" + `  struct.field
+  comparisons  =  <=>  <>  <  <=  >  >=  IN (…)  BETWEEN … AND …  LIKE 'a%'
+               IS [NOT] NULL
+  logic        AND  OR  NOT  ( )
+A text compared with a date, a timestamp or a number is taken as one. Rows for
+which the condition is null are not selected.`

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/deltalog/deltalog/delta"
+)
+
+// A progress shows how far a write has got, on a terminal only.
+type progress struct {
+	bars  *mpb.Progress
+	bar   *mpb.Bar
+	start time.Time
+
+	mu   sync.Mutex
+	last delta.Progress
+}
+
+func (a *app) progress() *progress {
+	p := &progress{start: time.Now()}
+	if !a.terminal || a.quiet || a.json() {
+		return p
+	}
+	p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithRefreshRate(200*time.Millisecond))
+	p.bar = p.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.line() })))
+	return p
+}
+
+func (p *progress) line() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rate := float64(p.last.Rows) / max(time.Since(p.start).Seconds(), 0.001)
+	return fmt.Sprintf("%s rows  %s  %d files  %s rows/s", count(p.last.Rows), size(p.last.Bytes), p.last.Files, count(int64(rate)))
+}
+
+func (p *progress) update(d delta.Progress) {
+	p.mu.Lock()
+	p.last = d
+	p.mu.Unlock()
+}
+
+func (p *progress) stop() {
+	if p.bars == nil {
+		return
+	}
+	p.bar.Abort(true)
+	p.bars.Wait()
+	p.bars = nil
+}

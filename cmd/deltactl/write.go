@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/delta/files"
+	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// writeFlags are those of append, replace-partition and reload.
+type writeFlags struct {
+	input
+	keys
+
+	create      bool
+	partitionBy []string
+	properties  []string
+
+	partitions []string
+	onEmpty    string
+	minRows    int64
+	maxShrink  string
+	schemaMode string
+	dryRun     bool
+	maxMemory  string
+	fileSize   string
+	message    string
+	noopCode   int
+}
+
+// input flags say where rows come from.
+type input struct {
+	from      []string
+	format    string
+	null      []string
+	delimiter string
+	noHeader  bool
+}
+
+func (in *input) register(f *pflag.FlagSet) {
+	f.StringArrayVar(&in.from, "from", nil, "input: a file, a directory, a glob, or - for stdin (repeatable)")
+	f.StringVar(&in.format, "format", "", "parquet, csv, ndjson or arrow; by default told from name and content")
+	f.StringArrayVar(&in.null, "null", nil, "in CSV, a text that means null beside the empty field (repeatable): --null NA")
+	f.StringVar(&in.delimiter, "delimiter", "", "in CSV, the character between fields; default a comma, a tab for .tsv")
+	f.BoolVar(&in.noHeader, "no-header", false, "in CSV, the first line is data; columns are those of the table, in order")
+}
+
+// open opens the input for a table's schema, which is nil if it is to be inferred.
+func (a *app) openInput(ctx context.Context, in *input, s *schema.Struct) (*files.Source, error) {
+	if len(in.from) == 0 {
+		return nil, usagef("give the input with --from FILE, or --from - for stdin")
+	}
+	o := &files.Options{Format: files.Format(in.format), Schema: s, Null: in.null, NoHeader: in.noHeader, Stdin: a.stdin}
+	if in.delimiter != "" {
+		r := []rune(strings.ReplaceAll(in.delimiter, `\t`, "\t"))
+		if len(r) != 1 {
+			return nil, usagef("--delimiter is %q, want one character", in.delimiter)
+		}
+		o.Delimiter = r[0]
+	}
+	return files.Open(ctx, in.from, o)
+}
+
+func (w *writeFlags) register(f *pflag.FlagSet, replaces bool) {
+	w.input.register(f)
+	w.keys.register(f)
+	f.BoolVar(&w.create, "create", false, "make the table if it does not exist, with the input's columns")
+	f.StringSliceVar(&w.partitionBy, "partition-by", nil, "with --create: partition columns (a,b)")
+	f.StringArrayVar(&w.properties, "property", nil, "with --create: a table property, KEY=VALUE (repeatable)")
+	f.StringArrayVar(&w.partitions, "partition", nil, "declare a partition: COL=VALUE, or A=1,B=2; null is __null__ (repeatable). Rows outside are refused")
+	f.StringVar(&w.onEmpty, "on-empty", "error", "an input without rows: error, noop"+map[bool]string{true: ", or truncate what is replaced"}[replaces])
+	f.Int64Var(&w.minRows, "min-rows", 0, "refuse an input with fewer rows")
+	if replaces {
+		f.StringVar(&w.maxShrink, "max-shrink", "", "refuse to replace rows by so many fewer: 20%")
+	}
+	f.StringVar(&w.schemaMode, "schema-mode", "strict", "strict, or merge: add the input's new columns to the table")
+	f.BoolVar(&w.dryRun, "dry-run", false, "do all but write: print what would be done, with real counts")
+	f.StringVar(&w.maxMemory, "max-memory", "", "bound on the bytes held: 512MiB")
+	f.StringVar(&w.fileSize, "target-file-size", "", "size at which data files end: 128MiB")
+	f.StringVar(&w.message, "message", "", "text for the history (userMetadata)")
+	f.IntVar(&w.noopCode, "noop-exit-code", 0, "exit code when there was nothing to do (Airflow: 99 skips)")
+}
+
+func (a *app) appendCmd() *cobra.Command {
+	return a.writeCmd("append", `append TABLE --from FILE`, "Add rows", `Add the input's rows to the table, in one commit.
+
+Without a key every run adds the rows again. With --key, --key-from or --txn the
+same work is added once, however often and however concurrently it is sent.`,
+		`  deltactl append ./orders --from day.csv --key orders/2026-01-05
+  zcat day.ndjson.gz | deltactl append ./events --from - --format ndjson --key-from content`,
+		false, func(ctx context.Context, t *delta.Table, src delta.Source, o *delta.WriteOptions) (*delta.Result, error) {
+			return t.Append(ctx, src, o)
+		})
+}
+
+func (a *app) replaceCmd() *cobra.Command {
+	return a.writeCmd("replace-partition", "replace-partition TABLE --from FILE", "Replace partitions", `Replace partitions by the input's rows, in one commit (dbt: insert_overwrite).
+
+With --partition the declared partitions are replaced: rows outside are refused,
+and a declared partition without rows is emptied. A declaration may name some of
+the partition columns only. Without it the partitions that the input has rows for
+are replaced, and no others.`,
+		`  deltactl replace-partition s3://lake/orders --partition ds=2026-01-05 --from day.parquet --key-from airflow
+  deltactl replace-partition ./orders --from days/ --dry-run`,
+		true, func(ctx context.Context, t *delta.Table, src delta.Source, o *delta.WriteOptions) (*delta.Result, error) {
+			return t.ReplacePartitions(ctx, src, o)
+		})
+}
+
+func (a *app) reloadCmd() *cobra.Command {
+	return a.writeCmd("reload", "reload TABLE --from FILE", "Replace the whole table", `Replace all rows by the input's, in one commit (dbt: --full-refresh).
+
+Readers see the old rows or the new ones. --min-rows and --max-shrink guard
+against half an input.`,
+		`  deltactl reload ./countries --from countries.csv --min-rows 190
+  psql -At -c "copy (select row_to_json(c) from customers c) to stdout" | deltactl reload ./customers --from - --format ndjson --max-shrink 10%`,
+		true, func(ctx context.Context, t *delta.Table, src delta.Source, o *delta.WriteOptions) (*delta.Result, error) {
+			return t.Reload(ctx, src, o)
+		})
+}
+
+type writeFunc func(context.Context, *delta.Table, delta.Source, *delta.WriteOptions) (*delta.Result, error)
+
+func (a *app) writeCmd(verb, use, short, long, example string, replaces bool, write writeFunc) *cobra.Command {
+	w := &writeFlags{}
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Example: example, GroupID: "write", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.write(c.Context(), verb, args[0], w, write) },
+	}
+	w.register(c.Flags(), replaces)
+	return c
+}
+
+func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write writeFunc) error {
+	ctx, cancel := a.withDeadline(ctx)
+	defer cancel()
+	res := &delta.Result{Operation: verb, State: delta.NotCommitted, Version: delta.NoVersion}
+	err := a.doWrite(ctx, arg, w, write, &res)
+	err = cause(ctx, err)
+	res.Operation = verb
+	code := exitDone
+	if err != nil {
+		code = a.code(err)
+	} else if res.State == delta.NoOp || res.State == delta.AlreadyApplied {
+		code = w.noopCode
+	}
+	a.exit = code
+	a.printResult(res, err, code)
+	return err
+}
+
+func (a *app) doWrite(ctx context.Context, arg string, w *writeFlags, write writeFunc, res **delta.Result) error {
+	url, err := writable(arg)
+	if err != nil {
+		return err
+	}
+	o, err := w.options()
+	if err != nil {
+		return err
+	}
+	opts := a.options()
+	tbl, err := delta.Open(ctx, url, &opts)
+	var src *files.Source
+	switch {
+	case err == nil:
+	case errors.Is(err, delta.ErrTableNotFound) && w.create:
+		if tbl, src, err = a.createFrom(ctx, url, w); err != nil {
+			return err
+		}
+	default:
+		return err
+	}
+	defer tbl.Close()
+	if src == nil {
+		s, err := tbl.Snapshot(ctx, delta.At{})
+		if err != nil {
+			return err
+		}
+		table, err := s.Schema()
+		if err != nil {
+			return err
+		}
+		if w.schemaMode == "merge" {
+			table = nil // new columns have types only by inference
+		}
+		if src, err = a.openInput(ctx, &w.input, table); err != nil {
+			return err
+		}
+	}
+	defer src.Close()
+	if err := w.finish(a, ctx, tbl, o); err != nil {
+		return err
+	}
+	p := a.progress()
+	defer p.stop()
+	o.Progress = p.update
+	r, err := write(ctx, tbl, src, o)
+	if r != nil {
+		*res = r
+	}
+	return err
+}
+
+// createFrom makes the table that the input's columns describe. Another process
+// may make it first; then that one's definition holds.
+func (a *app) createFrom(ctx context.Context, url string, w *writeFlags) (*delta.Table, *files.Source, error) {
+	src, err := a.openInput(ctx, &w.input, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := arrowvec.FromArrowSchema(src.Schema())
+	if err != nil {
+		_ = src.Close()
+		return nil, nil, err
+	}
+	for i := range s.Fields {
+		s.Fields[i].Nullable = true
+	}
+	props, err := properties(w.properties)
+	if err != nil {
+		_ = src.Close()
+		return nil, nil, err
+	}
+	if w.dryRun {
+		_ = src.Close()
+		return nil, nil, usagef("--dry-run needs a table that exists: make it with deltactl create first")
+	}
+	tbl, err := delta.Create(ctx, url, s, &delta.CreateOptions{
+		Options: a.options(), PartitionBy: w.partitionBy, Properties: props, IfNotExists: true,
+	})
+	if err != nil {
+		_ = src.Close()
+		return nil, nil, err
+	}
+	return tbl, src, nil
+}
+
+func properties(kvs []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, kv := range kvs {
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok || k == "" {
+			return nil, usagef("--property %q: want KEY=VALUE", kv)
+		}
+		m[k] = v
+	}
+	return m, nil
+}
+
+// options turns flags into options, as far as that needs no table.
+func (w *writeFlags) options() (*delta.WriteOptions, error) {
+	o := &delta.WriteOptions{MinRows: w.minRows, DryRun: w.dryRun, UserMetadata: w.message}
+	switch w.onEmpty {
+	case "error":
+	case "noop":
+		o.OnEmpty = delta.EmptyNoOp
+	case "truncate":
+		o.OnEmpty = delta.EmptyTruncate
+	default:
+		return nil, usagef("--on-empty is %q, want error, noop or truncate", w.onEmpty)
+	}
+	switch w.schemaMode {
+	case "strict":
+	case "merge":
+		o.EvolveSchema = true
+	default:
+		return nil, usagef("--schema-mode is %q, want strict or merge", w.schemaMode)
+	}
+	var err error
+	if o.MaxShrink, err = share(w.maxShrink); err != nil {
+		return nil, err
+	}
+	if o.MaxMemory, err = byteSize("--max-memory", w.maxMemory); err != nil {
+		return nil, err
+	}
+	if o.TargetFileSize, err = byteSize("--target-file-size", w.fileSize); err != nil {
+		return nil, err
+	}
+	if w.minRows < 0 {
+		return nil, usagef("--min-rows is %d, want 0 or more", w.minRows)
+	}
+	return o, w.keys.check()
+}
+
+// finish adds what depends on the table: declared partitions and the key.
+func (w *writeFlags) finish(a *app, ctx context.Context, t *delta.Table, o *delta.WriteOptions) error {
+	s, err := t.Snapshot(ctx, delta.At{})
+	if err != nil {
+		return err
+	}
+	for _, p := range w.partitions {
+		d, err := delta.ParsePartition(p, s.Metadata().PartitionColumns)
+		if err != nil {
+			return usage(err)
+		}
+		o.Partitions = append(o.Partitions, d)
+	}
+	return w.keys.apply(a, o)
+}
+
+// share reads "20%" or "0.2".
+func share(s string) (float64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
+	f, err := strconv.ParseFloat(n, 64)
+	if percent {
+		f /= 100
+	}
+	if err != nil || f < 0 || f > 1 {
+		return 0, usagef("--max-shrink is %q, want a share such as 20%%", s)
+	}
+	return f, nil
+}
+
+// byteSize reads 512MiB, 128mb, 1g or a number of bytes.
+func byteSize(flag, s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	digits := strings.TrimRight(strings.ToLower(s), "kmgtib ")
+	unit := strings.TrimSpace(strings.ToLower(s)[len(digits):])
+	scale, ok := map[string]int64{"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gb": 1 << 30, "gib": 1 << 30}[unit]
+	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+	if err != nil || !ok || n <= 0 || n > 1<<62/scale {
+		return 0, usagef("%s is %q, want a size such as 512MiB", flag, s)
+	}
+	return n * scale, nil
+}
+
+func version() string { return buildVersion() }
