@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/deltalog/deltalog/internal/pqread"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -84,7 +85,15 @@ func (c *checkpoint) files(ctx context.Context, o *FilesOptions, seen *keySet, a
 				return
 			}
 		}
+		var ahead sync.WaitGroup
+		defer ahead.Wait()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
 		for i, p := range c.parts {
+			if i+1 < len(c.parts) {
+				// Its error comes up again when the part's turn has come.
+				ahead.Go(func() { _, _ = c.parts[i+1].open(ctx) })
+			}
 			r := addReader{part: p, o: o, seen: seen, at: at, index: i + 1}
 			if !r.all(ctx, yield) {
 				return

@@ -39,13 +39,20 @@ type Snapshot struct {
 // are shared between snapshots.
 type layer struct {
 	commit *Commit
-	first  Version // of a compaction; else the commit's version
+	state  []Action // the commit's transactions and domains
+	first  Version  // of a compaction; else the commit's version
 	older  *layer
 	depth  int // layers from here down
 }
 
 func newLayer(c *Commit, first Version, older *layer) *layer {
 	l := &layer{commit: c, first: first, older: older, depth: 1}
+	for _, a := range c.Actions {
+		switch a.(type) {
+		case *SetTransaction, *DomainMetadata:
+			l.state = append(l.state, a)
+		}
+	}
 	if older != nil {
 		l.depth += older.depth
 	}
@@ -183,7 +190,7 @@ func partitionFields(t *schema.Struct, names []string) ([]schema.Field, error) {
 // it. Expired entries are forgotten when a checkpoint is written, not before.
 func (s *Snapshot) Txn(ctx context.Context, appID string) (*SetTransaction, error) {
 	for l := s.tail; l != nil; l = l.older {
-		if t := lastTxn(l.commit.Actions, appID); t != nil {
+		if t := lastTxn(l.state, appID); t != nil {
 			return t, nil
 		}
 	}
@@ -208,7 +215,7 @@ func lastTxn(as []Action, appID string) *SetTransaction {
 func (s *Snapshot) Txns(ctx context.Context) ([]*SetTransaction, error) {
 	m := map[string]*SetTransaction{}
 	for l := s.tail; l != nil; l = l.older {
-		for _, a := range slices.Backward(l.commit.Actions) {
+		for _, a := range slices.Backward(l.state) {
 			if t, ok := a.(*SetTransaction); ok && m[t.AppID] == nil {
 				m[t.AppID] = t
 			}
@@ -227,7 +234,7 @@ func (s *Snapshot) Txns(ctx context.Context) ([]*SetTransaction, error) {
 // Domain returns the domain's metadata, nil if there is none or it was removed.
 func (s *Snapshot) Domain(ctx context.Context, domain string) (*DomainMetadata, error) {
 	for l := s.tail; l != nil; l = l.older {
-		for _, a := range slices.Backward(l.commit.Actions) {
+		for _, a := range slices.Backward(l.state) {
 			if d, ok := a.(*DomainMetadata); ok && d.Domain == domain {
 				return d.live(), nil
 			}
@@ -250,7 +257,7 @@ func (d *DomainMetadata) live() *DomainMetadata {
 func (s *Snapshot) Domains(ctx context.Context) ([]*DomainMetadata, error) {
 	m := map[string]*DomainMetadata{}
 	for l := s.tail; l != nil; l = l.older {
-		for _, a := range slices.Backward(l.commit.Actions) {
+		for _, a := range slices.Backward(l.state) {
 			if d, ok := a.(*DomainMetadata); ok && m[d.Domain] == nil {
 				m[d.Domain] = d
 			}
