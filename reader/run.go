@@ -108,30 +108,19 @@ func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile, out chan<- resu
 	}
 }
 
-// Count returns the number of rows that the scan selects. Without a predicate it
-// is taken from the log where that knows it, and no data file is read.
-func (s *Scan) Count(ctx context.Context) (int64, error) {
-	if s.where != nil || s.opts.Limit > 0 {
-		return s.countRows(ctx)
-	}
-	var rows int64
-	for add, err := range s.snap.Files(ctx, nil) {
-		if err != nil {
-			return 0, err
-		}
-		n, err := add.NumRecords()
-		if err != nil {
-			return s.countRows(ctx)
-		}
-		if add.DeletionVector != nil {
-			n -= add.DeletionVector.Cardinality
-		}
-		rows += n
-	}
-	return rows, nil
+// Files yields the files that the scan reads: those that partition values and
+// statistics do not rule out. No data file is opened.
+func (s *Scan) Files(ctx context.Context) iter.Seq2[*txlog.AddFile, error] {
+	return s.snap.Files(ctx, s.files())
 }
 
-func (s *Scan) countRows(ctx context.Context) (rows int64, err error) {
+// Count returns the number of rows that the scan selects. It is taken from the
+// log where that knows it, and no data file is read then.
+func (s *Scan) Count(ctx context.Context) (int64, error) {
+	if n, known, err := s.KnownCount(ctx); known || err != nil {
+		return n, err
+	}
+	var rows int64
 	for rec, err := range s.Batches(ctx) {
 		if err != nil {
 			return 0, err
@@ -139,4 +128,29 @@ func (s *Scan) countRows(ctx context.Context) (rows int64, err error) {
 		rows += rec.NumRows()
 	}
 	return rows, nil
+}
+
+// KnownCount returns the number of rows that the scan selects if the log knows
+// it: every file's statistics count its rows, and there is no predicate.
+func (s *Scan) KnownCount(ctx context.Context) (rows int64, known bool, err error) {
+	if s.where != nil {
+		return 0, false, nil
+	}
+	for add, err := range s.snap.Files(ctx, nil) {
+		if err != nil {
+			return 0, false, err
+		}
+		n, err := add.NumRecords()
+		if err != nil {
+			return 0, false, nil
+		}
+		if add.DeletionVector != nil {
+			n -= add.DeletionVector.Cardinality
+		}
+		rows += n
+	}
+	if s.opts.Limit > 0 {
+		rows = min(rows, s.opts.Limit)
+	}
+	return rows, true, nil
 }

@@ -55,3 +55,7 @@ func (c *committer) count(ctx context.Context, snap *Snapshot) error {
 	}
 	return nil
 }
+
+// CommitsSinceCheckpoint returns how many commits, or compactions of several, are
+// read on top of the checkpoint to open the table at this version.
+func (s *Snapshot) CommitsSinceCheckpoint() int { return s.depth() }
