@@ -11,14 +11,6 @@ import (
 	"github.com/deltalog/deltalog/internal/vec"
 )
 
-// A Range is the rows Start ≤ row < End.
-type Range struct{ Start, End int64 }
-
-// A Selection is a set of rows of one row group, counted from the group's
-// first row: ranges in order, apart from each other. Nil stands for all rows;
-// a Selection that is empty but not nil, for none.
-type Selection []Range
-
 // ScanOptions say what a scan reads. Nil and the zero value read everything.
 type ScanOptions struct {
 	// BatchRows is the most rows a batch has. Default 65,536.
@@ -163,17 +155,6 @@ func (s *scan) plan(ctx context.Context, from int) (*groupInput, error) {
 	return nil, nil
 }
 
-func (sel Selection) check(rows int64) error {
-	at := int64(0)
-	for _, r := range sel {
-		if r.Start < at || r.End <= r.Start || r.End > rows {
-			return fmt.Errorf("selection %v is not of ordered ranges of its %d rows", sel, rows)
-		}
-		at = r.End
-	}
-	return nil
-}
-
 // want lists the byte ranges to read, by leaf.
 func (in *groupInput) want(p *Projection, g *groupMeta) {
 	in.wanted = make([][]span, len(p.leaves))
@@ -188,31 +169,6 @@ func (in *groupInput) want(p *Projection, g *groupMeta) {
 			in.bytes += w.n
 		}
 	}
-}
-
-// selectPages returns the ranges of the pages with a selected row, and of the
-// dictionary.
-func selectPages(sel Selection, pages []pageSpan, k *chunkMeta) (wanted []span) {
-	if len(pages) > 0 && k.start() < pages[0].off {
-		wanted = append(wanted, span{k.start(), pages[0].off - k.start()})
-	}
-	for _, page := range pages {
-		for len(sel) > 0 && sel[0].End <= page.first {
-			sel = sel[1:]
-		}
-		if len(sel) == 0 {
-			break
-		}
-		if sel[0].Start >= page.end {
-			continue
-		}
-		if n := len(wanted); n > 0 && wanted[n-1].off+wanted[n-1].n == page.off {
-			wanted[n-1].n += page.size
-			continue
-		}
-		wanted = append(wanted, span{page.off, page.size})
-	}
-	return wanted
 }
 
 // fetch begins to read a group's bytes, unless that was done or they are more
@@ -261,51 +217,44 @@ func (s *scan) group(ctx context.Context, in *groupInput, yield func(*Batch, err
 	first := s.p.file.meta.groups[in.group].first
 	rows := s.firstBatch(in)
 	s.open(in)
-	for sel := in.sel; len(sel) > 0; {
-		runs, n, rest := sel.take(rows)
-		size, err := s.decode(ctx, in.group, runs, n)
+	for at := (place{sel: in.sel}); !at.done(); {
+		part, rest := at.take(rows)
+		size, err := s.decode(ctx, in.group, part.runs, part.span)
 		if errors.Is(err, errTooWide) {
-			if n == 1 {
-				return fmt.Errorf("parquet: row %d: %w; raise MaxBatchBytes to read it", first+runs[0].Start, err)
+			if part.span == 1 {
+				return fmt.Errorf("parquet: row %d: %w; raise MaxBatchBytes to read it", first+part.wanted[0].Start, err)
 			}
-			rows = max(n/2, 1)
+			rows = max(part.span/2, 1)
 			s.open(in)
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		b := &Batch{Rows: n, Group: in.group, Positions: make([]Range, len(runs))}
-		for i, r := range runs {
-			b.Positions[i] = Range{first + r.Start, first + r.End}
-		}
-		for _, f := range s.p.fields {
-			b.Columns = append(b.Columns, f.assemble(n, s.columns, s.groups))
-		}
-		if !yield(b, nil) {
+		if !yield(s.batch(in.group, first, part), nil) {
 			return errStopped
 		}
-		sel = rest
-		rows = s.nextBatch(rows, n, size)
+		at = rest
+		rows = s.nextBatch(rows, part.span, size)
 	}
 	return nil
 }
 
-// take cuts the first rows off a selection.
-func (sel Selection) take(rows int) (runs Selection, n int, rest Selection) {
-	for i, r := range sel {
-		if k := int64(rows - n); r.End-r.Start > k {
-			runs = append(runs, Range{r.Start, r.Start + k})
-			rest = append(Selection{{r.Start + k, r.End}}, sel[i+1:]...)
-			return runs, rows, rest
-		}
-		runs = append(runs, r)
-		n += int(r.End - r.Start)
-		if n == rows {
-			return runs, n, sel[i+1:]
-		}
+// batch makes a Batch of what was decoded.
+func (s *scan) batch(group int, first int64, part portion) *Batch {
+	b := &Batch{Rows: part.rows, Group: group, Positions: make([]Range, len(part.wanted))}
+	for i, r := range part.wanted {
+		b.Positions[i] = Range{first + r.Start, first + r.End}
 	}
-	return runs, n, nil
+	keep := part.keep()
+	for _, f := range s.p.fields {
+		v := f.assemble(part.span, s.columns, s.groups)
+		if keep != nil {
+			v = vec.Filter(v, keep)
+		}
+		b.Columns = append(b.Columns, v)
+	}
+	return b
 }
 
 // firstBatch estimates how many rows make a batch of the wanted size.
