@@ -408,9 +408,10 @@ func TestCancelAtEveryCall(t *testing.T) {
 		for n := 0; ; n++ {
 			s := opened(t, variantPlain)
 			ctx, cancel := context.WithCancel(t.Context())
-			count := 0
-			s.fault = func(_, _ string, call func() error) error {
+			count, during := 0, ""
+			s.fault = func(op, _ string, call func() error) error {
 				if count++; count-1 == n {
+					during = op
 					cancel()
 				}
 				return call()
@@ -422,6 +423,9 @@ func TestCancelAtEveryCall(t *testing.T) {
 			require.Empty(t, temps)
 			_, landed := objects[commitName]
 			require.Equal(t, err == nil, landed)
+			if during == "write" || during == "sync file" {
+				require.False(t, landed, "published for a caller that had given up")
+			}
 			if err != nil {
 				require.ErrorIs(t, err, context.Canceled)
 				require.ErrorIs(t, err, logstore.ErrUnavailable, "nothing was written, and the error says so")
