@@ -121,3 +121,54 @@ func benchWrite(b *testing.B, s *schema.Struct, o *Options, cols []*vec.Vec, row
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 	b.ReportMetric(float64(written)/float64(rows), "B/row")
 }
+
+// BenchmarkNested writes lists of structs and maps, three elements a row on average.
+func BenchmarkNested(b *testing.B) {
+	const rows = 100_000
+	r := rand.New(rand.NewPCG(3, 4))
+	offsets, valid := []int32{0}, make([]byte, vec.BitmapLen(rows))
+	var longs []int64
+	texts := &vec.Vec{Kind: vec.Bytes, Offsets: []int32{0}}
+	for i := range rows {
+		if r.IntN(10) > 0 {
+			valid[i>>3] |= 1 << (i & 7)
+			for range r.IntN(7) {
+				longs = append(longs, r.Int64N(1<<40))
+				texts.Data = fmt.Appendf(texts.Data, "item %d", r.IntN(1_000_000))
+				texts.Offsets = append(texts.Offsets, int32(len(texts.Data)))
+			}
+		}
+		offsets = append(offsets, int32(len(longs)))
+	}
+	texts.Len = len(longs)
+	ints := vec.Of(vec.Int64, longs, nil)
+	items := vec.OfLists(vec.List, offsets, nil, vec.OfStruct(len(longs), nil, ints, texts))
+	attrs := vec.OfLists(vec.Map, offsets, nil, texts, ints)
+	items.Valid, attrs.Valid = valid, valid
+	item := &schema.Struct{Fields: []schema.Field{
+		{Name: "n", Type: schema.Long, Nullable: true}, {Name: "name", Type: schema.String, Nullable: true},
+	}}
+	s := &schema.Struct{Fields: []schema.Field{
+		{Name: "items", Type: &schema.Array{Element: item, ContainsNull: true}, Nullable: true},
+		{Name: "attrs", Type: &schema.Map{Key: schema.String, Value: schema.Long, ValueContainsNull: true}, Nullable: true},
+	}}
+	benchWrite(b, s, &Options{Parallel: 1}, []*vec.Vec{items, attrs}, rows, rows)
+}
+
+// BenchmarkWideText has one column that is nearly all of the table.
+func BenchmarkWideText(b *testing.B) {
+	const rows = 100_000
+	r := rand.New(rand.NewPCG(5, 6))
+	v := &vec.Vec{Kind: vec.Bytes, Len: rows, Offsets: []int32{0}}
+	for range rows {
+		for range 40 {
+			v.Data = fmt.Appendf(v.Data, "%x ", r.Uint32())
+		}
+		v.Offsets = append(v.Offsets, int32(len(v.Data)))
+	}
+	for _, parallel := range []int{1, 2} {
+		b.Run(fmt.Sprint("parallel=", parallel), func(b *testing.B) {
+			benchWrite(b, one(schema.String), &Options{Codec: "zstd", Parallel: parallel}, []*vec.Vec{v}, rows, rows)
+		})
+	}
+}

@@ -201,16 +201,13 @@ func decimalBound(b []byte) bound {
 	return bound{high: int64(binary.BigEndian.Uint64(be[:])), int: int64(binary.BigEndian.Uint64(be[8:]))}
 }
 
-// keep makes byte bounds the owner's own, cut to maxBound. They are not nil: an
+// keep makes byte bounds the owner's own, cut to maxBound and, if they are text,
+// between runes. They are not nil: an
 // empty string is a bound, too.
-func (b *bounds) keep() {
-	b.min.bytes, _ = kept(b.min.bytes) // a prefix is a lower bound as well
-	b.max.bytes, b.maxCut = kept(b.max.bytes)
-}
-
-func kept(b []byte) (own []byte, cut bool) {
-	cut = len(b) > maxBound
-	return append([]byte{}, b[:min(len(b), maxBound)]...), cut
+func (b *bounds) keep(text bool) {
+	own := func(v []byte) []byte { return append([]byte{}, cutBytes(v, maxBound, text)...) }
+	b.maxCut = len(b.max.bytes) > maxBound
+	b.min.bytes, b.max.bytes = own(b.min.bytes), own(b.max.bytes) // a prefix is a lower bound as well
 }
 
 // merge widens b by o.

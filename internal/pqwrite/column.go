@@ -4,6 +4,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/deltalog/deltalog/internal/vec"
+	"github.com/deltalog/deltalog/txlog/schema"
 )
 
 // A step is a node on the way from a top-level field to a leaf, and where its Vec
@@ -53,6 +54,9 @@ type page struct {
 // flat reports whether the column is a field of the table itself, so that its
 // validity bitmap is its definition levels.
 func (c *column) flat() bool { return len(c.steps) == 1 }
+
+// text reports whether values are UTF-8.
+func (c *column) text() bool { return c.node.typ.Kind() == schema.KindString }
 
 // encoding returns how values are encoded that are not in a dictionary.
 func (c *column) encoding() format.Encoding {

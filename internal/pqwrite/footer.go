@@ -15,8 +15,6 @@ import (
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-
-	"github.com/deltalog/deltalog/txlog/schema"
 )
 
 const magic = "PAR1"
@@ -191,7 +189,7 @@ func (c *column) footerBounds(b *bounds, limit int) (lo, hi []byte) {
 	if c.phys != format.ByteArray {
 		return lo, hi
 	}
-	text := c.node.typ.Kind() == schema.KindString
+	text := c.text()
 	lo = cutBytes(lo, limit, text)
 	if b.maxCut || len(hi) > limit {
 		hi = successor(cutBytes(hi, limit, text), text)

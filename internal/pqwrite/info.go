@@ -29,9 +29,9 @@ type Leaf struct {
 	// HasNaN says that a float or double column has a NaN, which is not within
 	// its bounds.
 	HasNaN bool
-	// MaxCut says that Max is the first 4096 bytes of a longer value, and so is
-	// less than it. Min is then no more than 4096 bytes either, which keeps it a
-	// lower bound.
+	// MaxCut says that Max is the beginning, about 4096 bytes, of a longer string
+	// or binary value, and so is less than it. Min may be such a beginning without
+	// a word: it is a lower bound all the same.
 	MaxCut   bool
 	Min, Max schema.Value // of the column's type
 }

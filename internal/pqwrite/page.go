@@ -74,7 +74,7 @@ func (e *encoder) next(c *column, p *values) (page, error) {
 func (e *encoder) encode(c *column, p *values, indices []int32) (page, error) {
 	pg := page{rows: p.rows, entries: p.entries, n: p.n, enc: c.encoding(), bounds: c.boundsOf(p)}
 	if c.phys == format.ByteArray && pg.bounds.ok {
-		pg.bounds.keep()
+		pg.bounds.keep(c.text())
 	}
 	if indices != nil {
 		pg.enc = format.RLEDictionary

@@ -73,9 +73,9 @@ type Options struct {
 	RowGroupRows  int
 	RowGroupBytes int64
 
-	// CreatedBy names the writing program in the file's footer. Its form must be
-	// "name version 1.2.3": Java readers mistrust the statistics of files whose
-	// writer they cannot parse. Default: "deltalog version 0.0.0".
+	// CreatedBy names the writing program in the file's footer, in the format's
+	// form "name version 1.2.3", which some readers parse. Default: "deltalog
+	// version 0.0.0".
 	CreatedBy string
 
 	// Metadata is the footer's key-value metadata, written in key order.

@@ -22,7 +22,7 @@ import (
 func TestRandomTablesReadBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	codecs := []string{"", "ZSTD", "gzip", "none", "Uncompressed"}
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 1))
@@ -54,7 +54,7 @@ func TestRandomTablesReadBackAsTheyWere(t *testing.T) {
 // TestBytesDependOnRowsNotOnBatchesOrParallelism writes one table in several ways.
 func TestBytesDependOnRowsNotOnBatchesOrParallelism(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(25) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 5))
