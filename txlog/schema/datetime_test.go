@@ -96,7 +96,7 @@ func TestTimestampSpellings(t *testing.T) {
 	}
 	got, ok := schema.ParseTimestampNTZ("2024-01-01T00:00:00.5Z")
 	require.True(t, ok)
-	require.EqualValues(t, day+500000, got)
+	require.Equal(t, int64(day+500000), got)
 	_, ok = schema.ParseTimestampNTZ("2024-01-01T00:00:00+01:00")
 	require.False(t, ok)
 }
@@ -112,7 +112,7 @@ func TestTimestampsWithoutZoneAreInTheLocation(t *testing.T) {
 	require.Equal(t, time.Date(1, 1, 1, 0, 0, 0, 1000, loc).UnixMicro(), got)
 	zoned, ok := schema.ParseTimestamp("2000-01-01 00:00:00Z", loc)
 	require.True(t, ok)
-	require.EqualValues(t, 946684800_000000, zoned)
+	require.Equal(t, int64(946684800_000000), zoned)
 }
 
 func FuzzParseTimestamp(f *testing.F) {

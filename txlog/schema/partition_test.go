@@ -88,10 +88,10 @@ func TestPartitionTimestampsAreInTheWritersZone(t *testing.T) {
 	o := &schema.PartitionOptions{Location: loc}
 	v, err := schema.ParsePartition(schema.Timestamp, ptr("2024-01-01 02:00:00"), o)
 	require.NoError(t, err)
-	require.EqualValues(t, 1704103200_000000, v.Int64())
+	require.Equal(t, int64(1704103200_000000), v.Int64())
 	v, err = schema.ParsePartition(schema.TimestampNTZ, ptr("2024-01-01 10:00:00"), o)
 	require.NoError(t, err)
-	require.EqualValues(t, 1704103200_000000, v.Int64())
+	require.Equal(t, int64(1704103200_000000), v.Int64())
 }
 
 func TestPartitionValuesThatDoNotParseAreErrors(t *testing.T) {
