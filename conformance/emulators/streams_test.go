@@ -319,6 +319,15 @@ func TestListGoesOn(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}
+		p.SetScript(nil)
+		p.Reset()
+		n := 0
+		for _, err := range store.List(t.Context(), logstore.ListOptions{Prefix: "_delta_log/", StartAfter: want[1199]}) {
+			require.NoError(t, err)
+			n++
+		}
+		require.Equal(t, 3, n)
+		require.Len(t, p.Events(), 1, "the tail of a log is one request")
 		p.SetScript(faultproxy.Every(faultproxy.StatusBefore(403, "AccessDenied"), func(faultproxy.Request) bool { return true }))
 		_, err := list()
 		require.ErrorIs(t, err, logstore.ErrPermission, "gocloud calls this NotFound on GCS: a refused table is not an absent one")

@@ -88,14 +88,14 @@ func retryOpen(err error) bool {
 	return (errors.As(err, &status) || errors.As(err, &transport)) && storage.ShouldRetry(err)
 }
 
-// Version refuses objects stored with Content-Encoding gzip, which the service or
-// the transport unpacks on the way: the size is that of the packed bytes.
+// Version refuses objects stored with Content-Encoding gzip, which the service
+// unpacks on the way: the size is that of the packed bytes.
 func (d *driver) Version(r *blob.Reader) (string, error) {
 	var raw *storage.Reader
 	if !r.As(&raw) {
 		return "", errHook
 	}
-	if raw.Attrs.ContentEncoding == "gzip" {
+	if raw.Attrs.Decompressed || raw.Attrs.ContentEncoding == "gzip" {
 		return "", errors.New("the object is stored with Content-Encoding: gzip, so that ranges of it cannot be read; store it again without")
 	}
 	if raw.Attrs.Generation == 0 {

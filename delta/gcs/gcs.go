@@ -99,10 +99,10 @@ func httpClient(ctx context.Context, o *Options) (*http.Client, error) {
 		if base == nil {
 			base = http.DefaultTransport
 		}
-		c.Transport = blobstore.Transport{Base: base}
+		c.Transport = blobstore.Transport{Base: verbatim{base}}
 		return &c, nil
 	}
-	base := blobstore.Transport{Base: transport(o.RequestTimeout)}
+	base := blobstore.Transport{Base: verbatim{transport(o.RequestTimeout)}}
 	if os.Getenv("STORAGE_EMULATOR_HOST") != "" {
 		return &http.Client{Transport: base}, nil
 	}
@@ -125,4 +125,17 @@ func transport(timeout time.Duration) *http.Transport {
 	t.MaxIdleConnsPerHost = 64
 	t.ResponseHeaderTimeout = timeout
 	return t
+}
+
+// verbatim asks for the bytes of objects as they are. The transport would ask for
+// gzip and unpack it, and sizes and ranges would mean other bytes; for listings
+// it may.
+type verbatim struct{ http.RoundTripper }
+
+func (v verbatim) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Query().Get("alt") == "media" && req.Header.Get("Accept-Encoding") == "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("Accept-Encoding", "identity")
+	}
+	return v.RoundTripper.RoundTrip(req)
 }
