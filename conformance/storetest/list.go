@@ -211,6 +211,38 @@ func (c suite) parallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
+// checkListWhileWritten lists while a writer goes on: what was written before a
+// listing began is in it.
+func checkListWhileWritten(t T, h *Harness) {
+	const total = 300
+	c := begin(t, h)
+	name := func(i int) string { return fmt.Sprintf("_delta_log/%020d.json", i) }
+	var written atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range total {
+			if err := c.s.Put(c.Context(), name(i), []byte("x"), logstore.IfAbsent); err != nil {
+				c.Errorf("Put while others list failed: %v", err)
+				break
+			}
+			written.Add(1)
+		}
+		written.Add(total) // the end
+	})
+	for before := int64(0); before < total && !c.Failed(); {
+		before = written.Load()
+		got := names(c.list(logstore.ListOptions{Prefix: "_delta_log/"}))
+		for i := range min(before, total) {
+			if int(i) >= len(got) || got[i] != name(int(i)) {
+				c.Errorf("%d objects were written, one after another, before a listing began; it has %d and lacks %q or has it out of place",
+					min(before, total), len(got), name(int(i)))
+				break
+			}
+		}
+	}
+	wg.Wait()
+}
+
 func checkListBreak(t T, h *Harness) {
 	c := begin(t, h)
 	for i := range 20 {

@@ -380,9 +380,12 @@ func checkCancelled(t T, h *Harness) {
 	c.absent("dir/new", "it was only put with a context that was over")
 	c.holds("dir/there", content("there", 100))
 
+	// A body too large to be on its way as a whole ends with its context.
+	large := make([]byte, h.LargeBytes)
+	c.put("dir/large", large)
 	ctx, cancel = context.WithCancel(c.Context())
 	defer cancel()
-	body, err = c.s.ReadRange(ctx, "dir/there", 0, -1)
+	body, err = c.s.ReadRange(ctx, "dir/large", 0, -1)
 	if err != nil {
 		c.Fatalf("ReadRange failed: %v", err)
 	}
@@ -390,4 +393,7 @@ func checkCancelled(t T, h *Harness) {
 	if _, err := io.ReadFull(body, make([]byte, 1)); err != nil {
 		c.Fatalf("reading a body failed: %v", err)
 	}
+	cancel()
+	_, err = io.Copy(io.Discard, body)
+	failed(err, "reading on in a body")
 }

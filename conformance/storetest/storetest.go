@@ -113,6 +113,7 @@ var checks = []check{
 	{"list options", checkListOptions},
 	{"list order in directories", checkListAwkward},
 	{"list of many", checkListMany},
+	{"list while written", checkListWhileWritten},
 	{"list stops when told", checkListBreak},
 	{"writer", checkWriter},
 	{"writer aborted", checkWriterAbort},

@@ -80,10 +80,10 @@ type Fault struct {
 	// Applied makes the call although Err is returned: the answer is lost.
 	Applied bool
 	// Delayed makes the call when [Store.Release] is called, while Err is returned
-	// now: a request that is still on its way. Only calls that mutate can be.
+	// now: a request that is still on its way. Calls that do not mutate just fail.
 	Delayed bool
 	// Twice delivers the call two times, as a proxy that retries does, and returns
-	// the second answer. Only Put and Delete can be.
+	// the second answer. It means nothing for calls other than Put and Delete.
 	Twice bool
 	// Mutate changes the bytes of Read, and those a body of ReadRange will give:
 	// bit flips, truncation, an older version.
@@ -269,9 +269,8 @@ func (s *Store) ask(verb logstore.Verb, name string, size int) (Fault, error) {
 		return Fault{}, nil
 	}
 	f := s.script(c) // not under the lock: it may look at the store
-	if f.Delayed && !c.Mutates() || f.Twice && (!c.Mutates() || verb == logstore.VerbClose) {
-		panic(fmt.Sprintf("faultstore: the script delays or doubles %v, which cannot be", c))
-	}
+	f.Delayed = f.Delayed && c.Mutates()
+	f.Twice = f.Twice && c.Mutates() && verb != logstore.VerbClose
 	if f.Run != nil {
 		f.Run()
 	}

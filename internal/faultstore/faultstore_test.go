@@ -297,7 +297,12 @@ func TestBrokenWrite(t *testing.T) {
 	require.Empty(t, inner.Names())
 }
 
-func TestScriptsThatCannotBe(t *testing.T) {
-	s := faultstore.New(memstore.New(nil), faultstore.On(logstore.VerbRead, "", 0, faultstore.Delay(nil)))
-	require.Panics(t, func() { _, _ = s.Read(t.Context(), "a", 0) })
+// A sweep may give every call the same fault.
+func TestDelayOfACallThatDoesNotMutateFails(t *testing.T) {
+	inner := start(t)
+	s := faultstore.New(inner, func(faultstore.Call) faultstore.Fault { return faultstore.Delay(errNet) })
+	require.ErrorIs(t, task(t.Context(), s), errNet)
+	require.Equal(t, "gone=gone old=old", state(t, inner))
+	require.Equal(t, []error{nil, nil, nil}, s.Release()) // the two puts and the delete
+	require.Equal(t, "commit=commit old=new", state(t, inner))
 }
