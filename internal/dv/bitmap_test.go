@@ -44,8 +44,9 @@ func requireSound(t *testing.T, b *Bitmap) {
 	last := int64(-1)
 	n := int64(0)
 	for row := range b.Rows(0, math.MaxInt64) {
-		require.Greater(t, row, last)
-		require.True(t, b.Contains(row))
+		if row <= last || !b.Contains(row) {
+			t.Fatalf("row %d after %d, contained: %v", row, last, b.Contains(row))
+		}
 		last, n = row, n+1
 	}
 	require.Equal(t, n, b.Cardinality())
@@ -64,7 +65,7 @@ func requireSound(t *testing.T, b *Bitmap) {
 
 func TestBitmapAgreesWithASetOfRows(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(24) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		const rows = 150_000
 		base := []int64{0, 1<<32 - rows/2, 5 << 32, math.MaxInt64 - rows}[seed%4]
@@ -100,7 +101,7 @@ func TestBitmapAgreesWithASetOfRows(t *testing.T) {
 		}
 		require.Equal(t, want, slices.Collect(b.Rows(0, math.MaxInt64)), "seed %d", seed)
 		require.Equal(t, int64(len(want)), b.Cardinality())
-		for range 20 {
+		for range 6 {
 			from := r.IntN(rows)
 			to := from + r.IntN(rows-from+1)
 			requireWindow(t, b, base, set, from, to)
@@ -163,11 +164,12 @@ func TestUnionLeavesItsArgumentAlone(t *testing.T) {
 		u.AddRange(0, 70_000)
 		require.Equal(t, before, y.Append(nil), "seed %d", seed)
 		require.Equal(t, xBefore, x.Append(nil), "seed %d", seed)
-		for row := range y.Rows(0, math.MaxInt64) {
-			require.True(t, u.Contains(row))
-		}
-		for row := range x.Rows(0, math.MaxInt64) {
-			require.True(t, u.Contains(row))
+		for _, in := range []*Bitmap{x, y} {
+			for row := range in.Rows(0, math.MaxInt64) {
+				if !u.Contains(row) {
+					t.Fatalf("seed %d: row %d is lost", seed, row)
+				}
+			}
 		}
 	}
 }

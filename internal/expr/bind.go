@@ -55,6 +55,7 @@ type binder struct {
 	schema  *schema.Struct
 	options *Options
 	columns []BoundColumn
+	known   map[string]int // a path as written → its position in columns
 }
 
 // maxBindDepth is what Parse can produce with all forms between parentheses.
@@ -118,6 +119,23 @@ func (b *binder) resolve(e *column) (int, error) {
 	if len(e.path) == 0 {
 		return 0, errorAt(e, "a column without a name")
 	}
+	written := strings.Join(e.path, "\x00") // a long IN has its column many times
+	if i, ok := b.known[written]; ok {
+		return i, nil
+	}
+	i, err := b.find(e)
+	if err != nil {
+		return 0, err
+	}
+	if b.known == nil {
+		b.known = map[string]int{}
+	}
+	b.known[written] = i
+	return i, nil
+}
+
+// find looks a column up in the schema.
+func (b *binder) find(e *column) (int, error) {
 	c := BoundColumn{Type: b.schema}
 	for depth, name := range e.path {
 		s, isStruct := c.Type.(*schema.Struct)

@@ -145,7 +145,7 @@ func (l *lexer) number() tokenKind {
 		return tokenNumber
 	}
 	l.pos += n
-	if !point && strings.IndexAny(l.text[start:l.pos], "+-") < 0 {
+	if !point && !strings.ContainsAny(l.text[start:l.pos], "+-") {
 		return tokenWord // 2024_sales
 	}
 	return tokenNumber // refused when it is parsed

@@ -50,8 +50,10 @@ func Constant(v schema.Value) Bounds {
 	if v.IsNull() {
 		return Bounds{NullCount: math.MaxInt64, HasNullCount: true, NoNaN: true, Exact: true}
 	}
-	return Bounds{Min: v, Max: v, HasNullCount: true, Exact: true,
-		NoNaN: !isFloat(v.Kind()) || !math.IsNaN(v.Float64())}
+	return Bounds{
+		Min: v, Max: v, HasNullCount: true, Exact: true,
+		NoNaN: !isFloat(v.Kind()) || !math.IsNaN(v.Float64()),
+	}
 }
 
 // FromStats returns the bounds that a file's statistics give for a column of

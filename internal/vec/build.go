@@ -22,8 +22,10 @@ func OfBytes[T string | []byte](values []T, valid []bool) (*Vec, error) {
 			return nil, ErrTooLarge
 		}
 	}
-	v := &Vec{Kind: Bytes, Len: len(values), Valid: PackBools(valid),
-		Offsets: make([]int32, 1, len(values)+1), Data: make([]byte, 0, size)}
+	v := &Vec{
+		Kind: Bytes, Len: len(values), Valid: PackBools(valid),
+		Offsets: make([]int32, 1, len(values)+1), Data: make([]byte, 0, size),
+	}
 	for _, s := range values {
 		v.Data = append(v.Data, s...)
 		v.Offsets = append(v.Offsets, int32(len(v.Data)))

@@ -24,8 +24,10 @@ func (k Kind) Width() int {
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
-	names := [...]string{"null", "bool", "int8", "int16", "int32", "int64", "float32", "float64",
-		"decimal128", "bytes", "struct", "list", "map"}
+	names := [...]string{
+		"null", "bool", "int8", "int16", "int32", "int64", "float32", "float64",
+		"decimal128", "bytes", "struct", "list", "map",
+	}
 	if int(k) < len(names) {
 		return names[k]
 	}
