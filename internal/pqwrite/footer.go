@@ -224,10 +224,7 @@ func successor(b []byte, text bool) []byte {
 		}
 		r, n := utf8.DecodeLastRune(b)
 		b = b[:len(b)-n]
-		if r++; r == 0xD800 {
-			r = 0xE000
-		}
-		if utf8.ValidRune(r) {
+		if r++; utf8.ValidRune(r) { // not behind the last one, nor a surrogate
 			return utf8.AppendRune(b, r)
 		}
 	}

@@ -209,6 +209,20 @@ func TestLongStringsAreCutInBounds(t *testing.T) {
 	require.Equal(t, schema.StringValue("a"+long[:maxBound-2]), info.Leaves[0].Max, "cut between runes")
 }
 
+// TestOfEqualPrefixesTheCutOneIsLarger: the order of pages does not matter.
+func TestOfEqualPrefixesTheCutOneIsLarger(t *testing.T) {
+	t.Parallel()
+	whole := strings.Repeat("x", maxBound)
+	for _, values := range [][]any{{whole, whole + "y"}, {whole + "y", whole}} {
+		file, info := writeFile(t, one(schema.String), &Options{PageRows: 1}, [][]any{values}, 1, nil)
+		require.True(t, info.Leaves[0].MaxCut)
+		f, _ := readFile(t, file)
+		require.Greater(t, string(f.Metadata().RowGroups[0].Columns[0].MetaData.Statistics.MaxValue), whole+"y")
+	}
+	_, info := writeFile(t, one(schema.String), &Options{PageRows: 1}, [][]any{{whole, whole}}, 1, nil)
+	require.False(t, info.Leaves[0].MaxCut)
+}
+
 // TestBoundsWithoutASuccessorAreLeftOut: nothing is larger than this.
 func TestBoundsWithoutASuccessorAreLeftOut(t *testing.T) {
 	t.Parallel()

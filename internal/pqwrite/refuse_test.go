@@ -254,3 +254,17 @@ func TestCancellationStopsTheWriterForGood(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled, "part of the batch may be in the file")
 	}
 }
+
+// TestTextThatIsValidOnlyTogetherIsRefused cuts a rune in two.
+func TestTextThatIsValidOnlyTogetherIsRefused(t *testing.T) {
+	t.Parallel()
+	s := one(schema.String)
+	w, err := NewWriter(io.Discard, s, nil)
+	require.NoError(t, err)
+	err = w.Write(context.Background(), batch(nil, s, [][]any{{"a\xc3", "\xa9b"}}, 0, 2), 2)
+	require.ErrorContains(t, err, "not UTF-8")
+	// The bytes before and behind the window are not its own.
+	v := vectest.New(shape(schema.String), "a\xc3", "\xa9", "é", "\xc3", "\xa9b")
+	require.NoError(t, w.Write(context.Background(), []*vec.Vec{v.Slice(2, 3)}, 1))
+	require.ErrorContains(t, w.Write(context.Background(), []*vec.Vec{v.Slice(3, 5)}, 2), "not UTF-8")
+}
