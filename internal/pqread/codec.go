@@ -3,6 +3,7 @@ package pqread
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"sync"
 
@@ -36,7 +37,7 @@ func decompress(codec format.CompressionCodec, dst, src []byte) error {
 	case format.Lz4:
 		n, err = decodeLZ4(dst, src)
 	default:
-		return corruptf("codec %v (%d) is not supported", codec, int32(codec))
+		return &unsupportedError{fmt.Sprintf("a page is compressed by codec %v (%d)", codec, int32(codec))}
 	}
 	if err != nil {
 		return corruptf("decompressing %v: %w", codec, err)

@@ -188,7 +188,13 @@ func spreadFixed[T vec.Fixed](dst []T, valid []byte, off, dense int) {
 	var zero T
 	// When as many values are left as slots, they are in their places.
 	for i := len(dst) - 1; i >= dense; i-- {
-		if bit(valid, off+i) {
+		at := off + i
+		if at&7 == 7 && dense >= 8 && valid[at>>3] == 0xFF {
+			copy(dst[i-7:i+1], dst[dense-8:dense])
+			i, dense = i-7, dense-8
+			continue
+		}
+		if bit(valid, at) {
 			dense--
 			dst[i] = dst[dense]
 		} else {

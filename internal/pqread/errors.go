@@ -60,6 +60,27 @@ var (
 // place wraps it.
 func corruptf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
+// An unsupportedError says that a file uses what this package does not read. It
+// is not the file's fault.
+type unsupportedError struct{ what string }
+
+func (e *unsupportedError) Error() string {
+	return e.what + ", which is not supported; write the file anew without it"
+}
+
+// wrap says where err happened: a [*CorruptError], unless err is not about
+// damage.
+func wrap(column string, group int, off int64, err error) error {
+	var un *unsupportedError
+	if !errors.As(err, &un) {
+		return &CorruptError{Column: column, RowGroup: group, Offset: off, Err: err}
+	}
+	if column == "" {
+		return fmt.Errorf("parquet: %w", un)
+	}
+	return fmt.Errorf("parquet: column %q: %w", column, un)
+}
+
 // panicError turns what a dependency panicked with into an error.
 func panicError(v any) error {
 	if err, ok := v.(error); ok {

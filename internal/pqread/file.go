@@ -93,8 +93,9 @@ const (
 // Open reads the footer of in. It makes one request when the footer is no
 // longer than [Options.FooterGuess], else two.
 //
-// It returns a [*CorruptError] when the bytes are not a Parquet file, and the
-// input's own error when they cannot be read.
+// It returns a [*CorruptError] when the bytes are not a Parquet file, the input's
+// own error when they cannot be read, and another error when the file is
+// encrypted or in several pieces.
 func Open(ctx context.Context, in Input, o *Options) (*File, error) {
 	f := &File{in: in, opt: o.withDefaults()}
 	footer, err := f.readFooter(ctx)
@@ -114,7 +115,7 @@ func Open(ctx context.Context, in Input, o *Options) (*File, error) {
 }
 
 func (f *File) corrupt(off int64, err error) error {
-	return &CorruptError{RowGroup: -1, Offset: off, Err: err}
+	return wrap("", -1, off, err)
 }
 
 func (f *File) readFooter(ctx context.Context) ([]byte, error) {
@@ -131,7 +132,7 @@ func (f *File) readFooter(ctx context.Context) ([]byte, error) {
 	switch string(tail[n-4:]) {
 	case magic:
 	case magicEncrypted:
-		return nil, fmt.Errorf("parquet: the file is encrypted, which is not supported; decrypt it first")
+		return nil, f.corrupt(size-4, &unsupportedError{"the file is encrypted"})
 	default:
 		return nil, f.corrupt(size-4, corruptf("the file does not end in %q", magic))
 	}
@@ -175,7 +176,7 @@ func (f *File) checkGroups() error {
 	for i := range f.meta.groups {
 		g := &f.meta.groups[i]
 		fail := func(column string, err error) error {
-			return &CorruptError{Column: column, RowGroup: i, Offset: -1, Err: err}
+			return wrap(column, i, -1, err)
 		}
 		if g.rows < 0 || g.rows > 1<<56 {
 			return fail("", corruptf("the footer states %d rows", g.rows))
@@ -205,9 +206,11 @@ func (f *File) checkGroups() error {
 func (f *File) checkChunk(k *chunkMeta, leaf *node, rows int64) error {
 	switch {
 	case k.filePath != "":
-		return corruptf("the column is in another file, %q, which is not supported", k.filePath)
-	case !k.hasMeta || k.encrypted:
-		return corruptf("the column is encrypted or its metadata is missing")
+		return &unsupportedError{fmt.Sprintf("the column is in another file, %q", k.filePath)}
+	case k.encrypted:
+		return &unsupportedError{"the column is encrypted"}
+	case !k.hasMeta:
+		return corruptf("the chunk's metadata is missing")
 	case k.typ != leaf.elem.typ:
 		return corruptf("the chunk's type is %v, the schema's %v", k.typ, leaf.elem.typ)
 	case k.values < 0:

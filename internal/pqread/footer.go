@@ -154,7 +154,7 @@ func parseFooter(b []byte) (*fileMeta, error) {
 				m.ordered = append(m.ordered, parseColumnOrder(c))
 			}
 		case f.is(8, tStruct):
-			c.fail(corruptf("the file is encrypted, which is not supported"))
+			c.fail(&unsupportedError{"the file is encrypted"})
 		default:
 			c.skip(f.typ)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
@@ -167,6 +168,10 @@ func TestCraftedFilesAreReadable(t *testing.T) {
 		"repeated": {typ: format.Int64, rep: format.Repeated, rows: 2, values: 3, pages: []page{
 			dataPage(3, format.Plain, join2(v1Levels(1<<1|1, 0b010), v1Levels(3<<1, 1), plainInt64(1, 2, 3))),
 		}},
+		"a row over two pages": {typ: format.Int64, rep: format.Repeated, rows: 2, values: 4, pages: []page{
+			dataPage(2, format.Plain, join2(v1Levels(1<<1|1, 0b00), v1Levels(2<<1, 1), plainInt64(1, 2))),
+			dataPage(2, format.Plain, join2(v1Levels(1<<1|1, 0b11), v1Levels(2<<1, 1), plainInt64(3, 4))),
+		}},
 		"version 2": {typ: format.Int64, rep: format.Optional, rows: 3, pages: []page{dataPageV2(3, 3, 0, 2, format.Plain, join2([]byte{1<<1 | 1, 0b101}, plainInt64(1, 2)))}},
 		"index page": {typ: format.Int64, rows: 1, pages: []page{
 			{format.PageHeader{Type: format.IndexPage}, []byte("any")}, {format.PageHeader{Type: 77}, []byte("future")},
@@ -182,6 +187,39 @@ func TestCraftedFilesAreReadable(t *testing.T) {
 		require.NoError(t, err, name)
 		require.EqualValues(t, c.rows, rows, name)
 	}
+}
+
+// Rows may go on in the next page, where there is no offset index.
+func TestRowsAreReadAcrossPages(t *testing.T) {
+	t.Parallel()
+	list := func(rep byte, v ...int64) page {
+		return dataPage(2, format.Plain, join2(v1Levels(1<<1|1, rep), v1Levels(2<<1, 1), plainInt64(v...)))
+	}
+	c := crafted{typ: format.Int64, rep: format.Repeated, rows: 3, values: 6, pages: []page{list(0b10, 1, 2), list(0b01, 3, 4), list(0b10, 5, 6)}}
+	f, err := Open(context.Background(), &memory{b: c.build(t)}, nil)
+	require.NoError(t, err)
+	s, err := f.Schema()
+	require.NoError(t, err)
+	for _, rows := range []int{1, 2, 3} {
+		got, err := renderRows(f, s, &ScanOptions{BatchRows: rows})
+		require.NoError(t, err)
+		require.Equal(t, []string{"c=[1 2 3 ]", "c=[4 ]", "c=[5 6 ]"}, got)
+	}
+	got, err := renderRows(f, s, &ScanOptions{Select: func(int) (Selection, error) { return Selection{{1, 2}}, nil }})
+	require.NoError(t, err)
+	require.Equal(t, []string{"c=[4 ]"}, got)
+
+	// With one, they may not: rows would be counted wrong after a jump.
+	p := project(t, f, "c")
+	k := &f.meta.groups[0].chunks[0]
+	size := k.size / 3
+	pages := []pageSpan{{4, size, 0, 1}, {4 + size, size, 1, 2}, {4 + 2*size, size, 2, 3}}
+	var l leafReader
+	l.init(&p.leaves[0], k, 1<<20, chunkSource{file: f, end: 4 + k.size}, pages, nil)
+	require.NoError(t, l.seek(context.Background(), 1))
+	col := column{kind: p.leaves[0].typ.kind, width: 8}
+	require.NoError(t, col.reset(1))
+	require.ErrorContains(t, l.readRows(context.Background(), 1, &col, &levels{}), "a page begins inside a row")
 }
 
 func TestDamagedPagesAreErrors(t *testing.T) {
@@ -223,10 +261,8 @@ func TestDamagedPagesAreErrors(t *testing.T) {
 		"3 bytes where the page header states 24": {typ: format.Int64, rows: 3, codec: format.Snappy, pages: []page{with(dataPage(3, format.Plain, s2.EncodeSnappy(nil, []byte("abc"))), func(h *format.PageHeader) {
 			h.UncompressedPageSize = 24
 		})}},
-		"codec LZO (3) is not supported":         {typ: format.Int64, rows: 3, codec: format.LZO, pages: []page{dataPage(3, format.Plain, body)}},
-		"encoding DELTA_BYTE_ARRAY (7) of INT64": {typ: format.Int64, rows: 3, pages: []page{dataPage(3, format.DeltaByteArray, body)}},
-		"a dictionary that is not there":         {typ: format.Int64, rows: 3, pages: []page{dataPage(3, format.RLEDictionary, []byte{1, 3 << 1, 0})}},
-		"index 2 in a dictionary of 2 values":    {typ: format.Int64, rows: 3, pages: []page{dictPage(2, plainInt64(1, 2)), dataPage(3, format.RLEDictionary, []byte{2, 3 << 1, 2})}},
+		"a dictionary that is not there":      {typ: format.Int64, rows: 3, pages: []page{dataPage(3, format.RLEDictionary, []byte{1, 3 << 1, 0})}},
+		"index 2 in a dictionary of 2 values": {typ: format.Int64, rows: 3, pages: []page{dictPage(2, plainInt64(1, 2)), dataPage(3, format.RLEDictionary, []byte{2, 3 << 1, 2})}},
 		"index 4294967295 in a dictionary of 1": {typ: format.Int64, rows: 3, pages: []page{dictPage(1, plainInt64(1)), dataPage(3, format.RLEDictionary,
 			[]byte{32, 3 << 1, 255, 255, 255, 255})}},
 		"dictionary indexes of 33 bits":       {typ: format.Int64, rows: 3, pages: []page{dictPage(1, plainInt64(1)), dataPage(3, format.RLEDictionary, []byte{33, 3 << 1, 0})}},
@@ -302,7 +338,6 @@ func TestDamagedFootersAreErrors(t *testing.T) {
 		"states -5 rows":                edit(func(m *format.FileMetaData) { m.RowGroups[0].NumRows = -5 }),
 		"0 column chunks for 1 columns": edit(func(m *format.FileMetaData) { m.RowGroups[0].Columns = nil }),
 		"states 4 rows, its row groups": edit(func(m *format.FileMetaData) { m.NumRows = 4 }),
-		"in another file":               edit(func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].FilePath = "../../etc/passwd" }),
 		"the chunk's type is DOUBLE":    edit(func(m *format.FileMetaData) { chunk(m).Type = format.Double }),
 		"states 9 values for 3 rows":    edit(func(m *format.FileMetaData) { chunk(m).NumValues = 9 }),
 		"states -9 values":              edit(func(m *format.FileMetaData) { chunk(m).NumValues = -9 }),
@@ -321,8 +356,34 @@ func TestDamagedFootersAreErrors(t *testing.T) {
 			require.ErrorContains(t, err, want)
 		})
 	}
-	_, err := readAll(append(whole[:len(whole)-4], "PARE"...), nil)
-	require.ErrorContains(t, err, "encrypted")
+}
+
+// What this package does not read is no damage, and restoring a file from a copy
+// does not help.
+func TestWhatIsNotSupportedIsNotCalledDamage(t *testing.T) {
+	t.Parallel()
+	body := plainInt64(1, 2, 3)
+	good := crafted{typ: format.Int64, rows: 3, pages: []page{dataPage(3, format.Plain, body)}}
+	whole := good.build(t)
+	lzo, encoding, elsewhere, encrypted := good, good, good, good
+	lzo.codec = format.LZO
+	encoding.pages = []page{dataPage(3, format.DeltaByteArray, body)}
+	elsewhere.edit = func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].FilePath = "../../etc/passwd" }
+	encrypted.edit = func(m *format.FileMetaData) {
+		m.RowGroups[0].Columns[0].CryptoMetadata.Value = &format.EncryptionWithFooterKey{}
+	}
+	for want, data := range map[string][]byte{
+		`column "c": a page is compressed by codec LZO (3), which is not supported`:                    lzo.build(t),
+		`column "c": a page has INT64 values in encoding DELTA_BYTE_ARRAY (7), which is not supported`: encoding.build(t),
+		`column "c": the column is in another file, "../../etc/passwd", which is not supported`:        elsewhere.build(t),
+		`column "c": the column is encrypted, which is not supported`:                                  encrypted.build(t),
+		`parquet: the file is encrypted, which is not supported`:                                       append(whole[:len(whole)-4:len(whole)-4], "PARE"...),
+	} {
+		_, err := readAll(data, nil)
+		require.ErrorContains(t, err, want)
+		var corrupt *CorruptError
+		require.False(t, errors.As(err, &corrupt), "%v", err)
+	}
 }
 
 func TestFooterLimitIsKept(t *testing.T) {

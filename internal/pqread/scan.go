@@ -328,7 +328,7 @@ func (s *scan) fault(group, leaf int, err error) error {
 		return err
 	}
 	r := &s.readers[leaf]
-	return &CorruptError{Column: r.plan.node.path, RowGroup: group, Offset: r.at, Err: err}
+	return wrap(r.plan.node.path, group, r.at, err)
 }
 
 func (s *scan) decodeLeaf(ctx context.Context, i int, runs Selection, rows int, memory *budget) (err error) {

@@ -154,6 +154,20 @@ func TestOnlySelectedPagesAreRead(t *testing.T) {
 	}
 	require.Less(t, bytes, int64(80<<10), "of a chunk of 800 KiB")
 	require.Greater(t, bytes, int64(11*400))
+
+	// A page's first row needs that page alone.
+	spans, err := p.offsetIndexes(context.Background(), 1)
+	require.NoError(t, err)
+	page := spans[0][3]
+	in.take()
+	first := &ScanOptions{Select: func(g int) (Selection, error) {
+		if g == 1 {
+			return Selection{{page.first, page.first + 1}}, nil
+		}
+		return Selection{}, nil
+	}}
+	require.Equal(t, 1, countRows(t, p, first))
+	require.Equal(t, []span{{page.off, page.size}}, in.take())
 }
 
 func TestLargeChunksAreReadPieceByPiece(t *testing.T) {

@@ -2,6 +2,7 @@ package pqread
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/parquet-go/parquet-go/format"
 
@@ -80,7 +81,7 @@ func (v *valueReader) start(enc format.Encoding, src []byte) error {
 			return corruptf("%d bytes do not split into values of %d", len(src), v.typ.stored)
 		}
 	default:
-		return corruptf("encoding %v (%d) of %v is not supported", enc, int32(enc), v.leaf.elem.typ)
+		return &unsupportedError{fmt.Sprintf("a page has %v values in encoding %v (%d)", v.leaf.elem.typ, enc, int32(enc))}
 	}
 	return nil
 }
