@@ -100,6 +100,9 @@ type WriteOptions struct {
 	// attempt or the run. The same key with equal content is applied once, however
 	// often and however concurrently it is sent. Empty: every call is applied.
 	Key string
+	// ContentKey makes the content its own key: the same rows are applied once by
+	// the same operation. Not together with Key or Txn.
+	ContentKey bool
 	// OnReplay says what other content under the same key means.
 	OnReplay ReplayPolicy
 	// Txn is the alternative to Key for streams that count up.
@@ -152,13 +155,13 @@ func (o *WriteOptions) validate(op operation) error {
 	bad := func(field string, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("delta: WriteOptions.%s: %s", field, fmt.Sprintf(format, args...)))
 	}
-	if o.Key != "" && o.Txn != nil {
-		bad("Txn", "give Key or Txn, not both")
+	if o.Key != "" && o.Txn != nil || o.ContentKey && (o.Key != "" || o.Txn != nil) {
+		bad("Key", "give one of Key, ContentKey and Txn")
 	}
 	if o.Txn != nil && (o.Txn.AppID == "" || o.Txn.Version < 0) {
 		bad("Txn", "want a name and a version ≥ 0, got %q and %d", o.Txn.AppID, o.Txn.Version)
 	}
-	if o.OnReplay != ReplayDefault && o.Key == "" {
+	if o.OnReplay != ReplayDefault && o.Key == "" && !o.ContentKey {
 		bad("OnReplay", "has no meaning without Key")
 	}
 	if o.OnReplay > ReplayFail {

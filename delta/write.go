@@ -261,8 +261,8 @@ func (w *write) lastColumnID() int32 {
 // content; else by a first reading of a source that can be read twice.
 func (w *write) replayed(ctx context.Context, src Source) (done bool, err error) {
 	k := w.key(0)
-	if k == nil {
-		return false, nil
+	if k == nil || w.o.ContentKey {
+		return false, nil // a content's key is known when the content is
 	}
 	prior, err := w.snap.Txn(ctx, k.AppID)
 	if err != nil || prior == nil {
@@ -291,7 +291,7 @@ func (w *write) load(ctx context.Context, src Source, countOnly bool) (*writer.O
 	c := &writer.Config{
 		Store: w.t.store, Schema: w.schema, PartitionColumns: w.by.names, Properties: w.snap.Properties(),
 		TargetFileSize: w.o.TargetFileSize, MaxMemory: w.o.MaxMemory, Parallel: w.o.Parallel,
-		EngineInfo: w.t.opts.EngineInfo, Admit: w.admit, Digest: w.o.Key != "", NoFiles: countOnly,
+		EngineInfo: w.t.opts.EngineInfo, Admit: w.admit, Digest: w.digests(), NoFiles: countOnly,
 		Env: w.t.opts.Env,
 	}
 	if w.o.DryRun {
@@ -348,15 +348,20 @@ func (w *write) key(content int64) *txlog.Key {
 	switch {
 	case w.o.Txn != nil:
 		return &txlog.Key{AppID: w.o.Txn.AppID, Version: w.o.Txn.Version, Sequence: true}
+	case w.o.ContentKey:
+		return &txlog.Key{AppID: fmt.Sprintf("content/%016x", content), Version: content, OnReplay: w.o.OnReplay.policy(w.op)}
 	case w.o.Key != "":
 		return &txlog.Key{AppID: w.o.Key, Version: content, OnReplay: w.o.OnReplay.policy(w.op)}
 	}
 	return nil
 }
 
+// digests reports whether the key needs the content's digest.
+func (w *write) digests() bool { return w.o.Key != "" || w.o.ContentKey }
+
 // digest fingerprints the work: the rows, and what is done with them.
 func (w *write) digest(out *writer.Output) int64 {
-	if w.o.Key == "" {
+	if !w.digests() {
 		return 0
 	}
 	context := []string{string(w.op), w.predicate}
@@ -378,6 +383,7 @@ func (w *write) describe(out *writer.Output) *Prepared {
 	}
 	if k := w.key(w.digest(out)); k != nil {
 		p.Key, p.KeyVersion, p.Sequence, p.OnReplay = k.AppID, k.Version, k.Sequence, k.OnReplay
+		w.res.Key = k.AppID
 	}
 	if w.op == opReplacePartitions && w.declared == nil {
 		for _, part := range out.Partitions {
