@@ -234,6 +234,7 @@ func TestDamagedPagesAreErrors(t *testing.T) {
 		"fewer values than its row group has rows": {typ: format.Int64, rows: 4, pages: []page{dataPage(3, format.Plain, body)}},
 		"more values than their chunk states":      {typ: format.Int64, rows: 2, pages: []page{dataPage(3, format.Plain, body)}},
 		"data ends too early":                      {typ: format.Int64, rows: 4, pages: []page{dataPage(4, format.Plain, body)}},
+		"at byte 4: data ends too early":           {typ: format.Boolean, rows: 20, pages: []page{dataPage(20, format.Plain, []byte{1, 2})}},
 		"checksum": {typ: format.Int64, rows: 3, pages: []page{with(dataPage(3, format.Plain, body), func(h *format.PageHeader) {
 			h.CRC = int32(crc32.ChecksumIEEE(body)) + 1
 		})}},
