@@ -69,6 +69,9 @@ func (w *checkpointWriter) run(ctx context.Context) (*Snapshot, error) {
 		s.protocol.HasWriterFeature(FeatureCheckpointProtection) {
 		return nil, fmt.Errorf("checkpoints before version %d are protected", least)
 	}
+	if err := w.recount(ctx); err != nil {
+		return nil, err
+	}
 	name := checkpointPath(s.version)
 	obj, err := s.store.Stat(ctx, name)
 	switch {
@@ -94,6 +97,22 @@ func (w *checkpointWriter) run(ctx context.Context) (*Snapshot, error) {
 		return nil, err
 	}
 	return s.on(base), nil
+}
+
+// recount counts the files, to compare with. A number that came from a checksum,
+// which another writer may have got wrong, is not enough here.
+func (w *checkpointWriter) recount(ctx context.Context) error {
+	s := w.s
+	files, bytes, err := s.countFiles(ctx)
+	if err != nil {
+		return err
+	}
+	if f, b, known := s.totals.get(); known && (f != files || b != bytes) {
+		s.logger.WarnContext(ctx, "txlog: the number of files is not what a checksum says",
+			"table", s.url, "version", s.version, "checksum", f, "counted", files)
+	}
+	s.totals.set(files, bytes)
+	return nil
 }
 
 // verify opens what was published and compares it with the table.

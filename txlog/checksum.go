@@ -179,10 +179,8 @@ func (s *Snapshot) Checksum(ctx context.Context) (*Checksum, error) {
 	if c.DomainMetadata, err = s.Domains(ctx); err != nil {
 		return nil, err
 	}
-	if s.tail != nil && s.tail.first == s.version {
-		if ci := s.tail.commit.Info(); ci != nil {
-			c.TxnID = ci.TxnID
-		}
+	if s.info != nil {
+		c.TxnID = s.info.TxnID
 	}
 	if start, _ := s.Properties().InCommitTimestampStart(); s.Properties().InCommitTimestamps() && s.version >= start {
 		t, err := s.inCommitTimestamp(ctx)

@@ -152,3 +152,20 @@ func FuzzChecksum(f *testing.F) {
 		require.Equal(t, string(c.encode()), string(back.encode()))
 	})
 }
+
+// A wrong number, believed from another writer's checksum, does not get into a
+// checkpoint, nor keep one from being written.
+func TestCheckpointsCountForThemselves(t *testing.T) {
+	t.Parallel()
+	log := newFakeLog(t).table(5)
+	var w warnings
+	s := log.load(&LoadOptions{Logger: w.logger()})
+	s.totals.set(77, 1)
+	after, err := s.WriteCheckpoint(t.Context(), nil)
+	require.NoError(t, err)
+	require.Contains(t, w.text(), "checksum=77 counted=6")
+	n, _, err := after.NumFiles(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 6, n)
+	require.Contains(t, string(log.get(lastCheckpointPath)), `"numOfAddFiles":6`)
+}

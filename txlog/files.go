@@ -166,8 +166,16 @@ func (s *Snapshot) NumFiles(ctx context.Context) (files, bytes int64, err error)
 	if files, bytes, known := s.totals.get(); known {
 		return files, bytes, nil
 	}
+	files, bytes, err = s.countFiles(ctx)
+	if err == nil {
+		s.totals.set(files, bytes)
+	}
+	return files, bytes, err
+}
+
+// countFiles counts whatever is believed to be known.
+func (s *Snapshot) countFiles(ctx context.Context) (n, sum int64, err error) {
 	seen := newKeySet(s.url)
-	var n, sum int64
 	s.tailFiles(seen, func(a *AddFile) bool {
 		n++
 		sum += a.Size
@@ -180,7 +188,6 @@ func (s *Snapshot) NumFiles(ctx context.Context) (files, bytes int64, err error)
 		}
 		n, sum = n+files, sum+bytes
 	}
-	s.totals.set(n, sum)
 	return n, sum, nil
 }
 

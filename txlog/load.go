@@ -181,7 +181,7 @@ func (l *loader) attempt(ctx context.Context, list *listing) (*Snapshot, error) 
 		return nil, err
 	}
 	for i, c := range commits {
-		s.tail = newLayer(c, seg.deltas[i].first, s.tail)
+		s.tail, s.info = newLayer(c, seg.deltas[i].first, s.tail), c.Info()
 		for _, a := range c.Actions {
 			switch a := a.(type) {
 			case *Protocol:

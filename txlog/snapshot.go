@@ -27,6 +27,7 @@ type Snapshot struct {
 	version  Version
 	protocol *Protocol
 	metadata *Metadata
+	info     *CommitInfo // of the version's own commit; nil where it was not read or has none
 	tail     *layer      // the newest commit after the checkpoint; nil: there is none
 	base     *checkpoint // nil: the tail goes back to version 0
 	times    *timeline   // what is known of commits' times; may be nil
@@ -75,7 +76,7 @@ func newSnapshot(store logstore.Store, c *Commit) (*Snapshot, error) {
 // with returns the table after the commit on top of tail.
 func (s *Snapshot) with(tail *layer) (*Snapshot, error) {
 	t := *s
-	t.version, t.tail, t.totals = tail.commit.Version, tail, new(totals)
+	t.version, t.tail, t.totals, t.info = tail.commit.Version, tail, new(totals), tail.commit.Info()
 	changed := false
 	for _, a := range tail.commit.Actions {
 		switch a := a.(type) {

@@ -79,10 +79,7 @@ func (s *Snapshot) Timestamp(ctx context.Context) (time.Time, error) {
 }
 
 func (s *Snapshot) inCommitTimestamp(ctx context.Context) (time.Time, error) {
-	var ci *CommitInfo
-	if s.tail != nil && s.tail.first == s.version {
-		ci = s.tail.commit.Info()
-	}
+	ci := s.info
 	if ci == nil {
 		c, err := s.CommitAt(ctx, s.version)
 		if err != nil {
