@@ -16,7 +16,7 @@ type Options struct {
 	// CommitTimeout is the time budget for getting a version against other
 	// writers. Default: 2 minutes. Contexts hold as well.
 	CommitTimeout time.Duration
-	// EngineInfo names the program in commits. Default: "deltalog".
+	// EngineInfo names the program in commits. Default: "deltalog/RELEASE".
 	EngineInfo string
 	// SkipProbe leaves out the test, before the first write through a handle on
 	// an object store, that the store honours conditional writes.
@@ -36,7 +36,7 @@ func (o *Options) withDefaults() Options {
 		d = *o
 	}
 	if d.EngineInfo == "" {
-		d.EngineInfo = "deltalog"
+		d.EngineInfo = "deltalog/" + txlog.Release
 	}
 	d.Env = d.Env.WithDefaults()
 	return d

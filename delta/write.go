@@ -291,7 +291,7 @@ func (w *write) load(ctx context.Context, src Source, countOnly bool) (*writer.O
 	c := &writer.Config{
 		Store: w.t.store, Schema: w.schema, PartitionColumns: w.by.names, Properties: w.snap.Properties(),
 		TargetFileSize: w.o.TargetFileSize, MaxMemory: w.o.MaxMemory, Parallel: w.o.Parallel,
-		EngineInfo: w.t.opts.EngineInfo, Admit: w.admit, Digest: w.digests(), NoFiles: countOnly,
+		Admit: w.admit, Digest: w.digests(), NoFiles: countOnly,
 		Env: w.t.opts.Env,
 	}
 	if w.o.DryRun {

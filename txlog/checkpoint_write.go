@@ -162,7 +162,7 @@ func (w *checkpointWriter) write(ctx context.Context, name string, parts ...func
 		col("metaData", typeMetadata), col("protocol", typeProtocol), col("domainMetadata", typeDomain))
 	w.pq, err = pqwrite.NewWriter(out, columns, &pqwrite.Options{
 		Codec: w.s.Properties().Codec(), RowGroupRows: checkpointGroupRows, RowGroupBytes: checkpointGroupBytes,
-		CreatedBy: "deltalog", Compat: true,
+		CreatedBy: "deltalog version " + Release, Compat: true,
 	})
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ type TxnOptions struct {
 	Metrics map[string]string
 	// UserMetadata is free text for commitInfo.
 	UserMetadata string
-	// EngineInfo names the writer. Default: "deltalog".
+	// EngineInfo names the writer. Default: "deltalog/RELEASE".
 	EngineInfo string
 	// Isolation overrides the table's delta.isolationLevel.
 	Isolation Isolation
@@ -51,7 +51,7 @@ func (o *TxnOptions) withDefaults() TxnOptions {
 		d = *o
 	}
 	if d.EngineInfo == "" {
-		d.EngineInfo = "deltalog"
+		d.EngineInfo = "deltalog/" + Release
 	}
 	if d.MaxElapsed == 0 {
 		d.MaxElapsed = 2 * time.Minute

@@ -29,8 +29,6 @@ type Config struct {
 	MaxMemory int64
 	// Parallel bounds the goroutines that encode. Default: GOMAXPROCS.
 	Parallel int
-	// EngineInfo goes to the files' created_by. Default: "deltalog".
-	EngineInfo string
 	// Admit is called once for each partition that the input holds, before any of
 	// its rows is accepted, with the number of the first such row (from 0). Its
 	// error ends the write.

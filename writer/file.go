@@ -9,6 +9,7 @@ import (
 	"github.com/deltalog/deltalog/internal/pqwrite"
 	"github.com/deltalog/deltalog/internal/stats"
 	"github.com/deltalog/deltalog/internal/vec"
+	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -67,7 +68,7 @@ func (t *target) newFile(ctx context.Context, p *partition, number int) (*dataFi
 	f.sink = &sink{ctx: ctx, store: t.Store, name: f.name}
 	var err error
 	f.pq, err = pqwrite.NewWriter(f.sink, t.data, &pqwrite.Options{
-		Codec: t.codec, DataPageV2: t.Properties.DataPageV2(), CreatedBy: t.EngineInfo,
+		Codec: t.codec, DataPageV2: t.Properties.DataPageV2(), CreatedBy: "deltalog version " + txlog.Release,
 		FieldIDs: t.mode != schema.MappingNone, Parallel: t.Parallel,
 		RowGroupBytes: min(defaultTargetFileSize, max(t.MaxMemory/2, 1<<20)),
 	})
