@@ -1,7 +1,9 @@
 package files
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -175,4 +177,17 @@ func widened[F, T vec.Fixed](v *vec.Vec, kind vec.Kind, values []F, f func(F) T)
 		vec.CopyBits(w.Valid, 0, v.Valid, v.Off, len(out))
 	}
 	return w
+}
+
+// unique refuses columns that differ in case only: a table cannot have both.
+func unique(s *schema.Struct) error {
+	seen := map[string]bool{}
+	for i := range s.Fields {
+		name := strings.ToLower(s.Fields[i].Name)
+		if seen[name] {
+			return &InputError{Column: s.Fields[i].Name, Err: errors.New("the file has the column twice, or in two cases")}
+		}
+		seen[name] = true
+	}
+	return nil
 }

@@ -1,8 +1,8 @@
 package files
 
 import (
+	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -10,258 +10,240 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/deltalog/deltalog/internal/arrowvec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
-// A csvFile is RFC 4180: fields in quotes may hold delimiters and line breaks. An
-// empty field is null, in quotes or not: the format cannot tell them apart
-// everywhere.
-type csvFile struct {
-	*file
-	names  []string
-	types  *schema.Struct
-	reader *csv.Reader // of a stream, past its header; else nil
-	sample [][]string  // rows of a stream that were read to infer types
-	lines  []int64     // their lines
-	closer io.Closer
+// A csvFile is RFC 4180, with a header unless the options say otherwise.
+//
+// An empty field without quotes is null; in quotes it is the empty string, or null
+// in a column that is no string. The same holds for Options.Null. Blank lines are
+// passed over, but in a file of one column, where each is a null.
+type csvFile struct{ *file }
+
+// A csvReader is an opened csvFile, past its header.
+type csvReader struct {
+	f     *csvFile
+	c     io.Closer
+	scan  *csvScanner
+	names []string
+	json  *jsontext.Decoder // of fields of nested types
+	in    bytes.Buffer
 }
 
-func (f *csvFile) newReader(r io.Reader) *csv.Reader {
-	c := csv.NewReader(r)
-	c.FieldsPerRecord = -1 // checked here, with a better message
-	switch {
-	case f.s.opts.Delimiter != 0:
-		c.Comma = f.s.opts.Delimiter
-	case strings.Contains(strings.ToLower(filepath.Base(f.name)), ".tsv"):
-		c.Comma = '\t'
+func (f *csvFile) reader() (*csvReader, error) {
+	comma := byte(',')
+	if strings.Contains(strings.ToLower(filepath.Base(f.name)), ".tsv") {
+		comma = '\t'
 	}
-	return c
-}
-
-// start opens the file and reads its header.
-func (f *csvFile) start() (*csv.Reader, io.Closer, error) {
-	r, err := f.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	c := f.newReader(r)
-	if f.s.opts.NoHeader {
-		if f.s.opts.Schema == nil {
-			return nil, nil, errors.Join(errors.New("a CSV without a header needs a table that tells its columns"), r.Close())
-		}
-		f.names = nil
-		for i := range f.s.opts.Schema.Fields {
-			f.names = append(f.names, f.s.opts.Schema.Fields[i].Name)
-		}
-		return c, r, nil
-	}
-	names, err := c.Read()
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the file is empty: there is no header line")
-	}
-	if err != nil {
-		return nil, nil, errors.Join(f.parseError(err), r.Close())
-	}
-	names = slices.Clone(names)
-	names[0] = strings.TrimPrefix(names[0], "\ufeff")
-	for i, n := range names {
-		if n == "" {
-			return nil, nil, errors.Join(fmt.Errorf("column %d of the header has no name", i+1), r.Close())
-		}
-		if slices.ContainsFunc(names[:i], func(m string) bool { return strings.EqualFold(m, n) }) {
-			return nil, nil, errors.Join(fmt.Errorf("the header has the column %q twice", n), r.Close())
-		}
-	}
-	f.names = names
-	return c, r, nil
-}
-
-func (f *csvFile) columns(context.Context) (*schema.Struct, error) {
-	c, closer, err := f.start()
+	comma, err := delimiter(f.s.opts.Delimiter, comma)
 	if err != nil {
 		return nil, err
 	}
-	guesses := make([]guess, len(f.names))
-	f.types = &schema.Struct{}
-	known := true
-	for _, n := range f.names {
-		t := schema.DataType(nil)
-		if s := f.s.opts.Schema; s != nil {
-			if i := s.Find(n); i >= 0 {
-				t = s.Fields[i].Type
-			}
-		}
-		known = known && t != nil
-		f.types.Fields = append(f.types.Fields, schema.Field{Name: n, Type: t, Nullable: true})
+	o, err := f.open()
+	if err != nil {
+		return nil, err
 	}
-	if !known {
-		if err := f.infer(c, guesses); err != nil {
-			return nil, errors.Join(err, closer.Close())
-		}
+	r := &csvReader{f: f, c: o, scan: newCSVScanner(o, comma)}
+	if err := r.header(); err != nil {
+		return nil, errors.Join(f.place(err), o.Close())
 	}
-	for i := range f.types.Fields {
-		if f.types.Fields[i].Type == nil {
-			f.types.Fields[i].Type = guesses[i].kind()
-		}
-	}
-	if f.stream != nil {
-		f.reader, f.closer = c, closer
-		return f.types, nil
-	}
-	f.sample, f.lines = nil, nil
-	return f.types, closer.Close()
+	r.scan.columns = len(r.names)
+	return r, nil
 }
 
-// infer looks at the first rows.
-func (f *csvFile) infer(c *csv.Reader, guesses []guess) error {
-	for range sampleRows {
-		row, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
+func (r *csvReader) header() error {
+	if err := r.scan.fill(); err != nil {
+		return err
+	}
+	if bytes.HasPrefix(r.scan.buf[:r.scan.end], bom) {
+		r.scan.pos = len(bom)
+	}
+	if r.f.s.opts.NoHeader {
+		s := r.f.s.opts.Schema
+		if s == nil {
+			return errors.New("CSV without a header needs a table that tells its columns; make the table first, or add a header")
+		}
+		for i := range s.Fields {
+			r.names = append(r.names, s.Fields[i].Name)
+		}
+		return nil
+	}
+	err := r.scan.scan()
+	if errors.Is(err, io.EOF) {
+		return errors.New("the file is empty: there is no header line")
+	}
+	if err != nil {
+		return err
+	}
+	for i, field := range r.scan.fields {
+		n := string(field.text)
+		switch {
+		case n == "":
+			err = fmt.Errorf("column %d of the header has no name", i+1)
+		case !utf8.ValidString(n) || strings.ContainsRune(n, 0):
+			err = fmt.Errorf("the header is not UTF-8 (%s); convert the file, with iconv for example", quote(n))
+		case slices.ContainsFunc(r.names, func(m string) bool { return strings.EqualFold(m, n) }):
+			err = fmt.Errorf("the header has the column %q twice", n)
 		}
 		if err != nil {
-			return f.parseError(err)
+			return &csvError{r.scan.line, err}
 		}
-		line, _ := c.FieldPos(0)
-		if err := f.width(row, int64(line)); err != nil {
+		r.names = append(r.names, n)
+	}
+	return nil
+}
+
+// next scans a row.
+func (r *csvReader) next() error {
+	if err := r.scan.scan(); err != nil {
+		return err
+	}
+	if n := len(r.scan.fields); n != len(r.names) {
+		return &csvError{r.scan.line, fmt.Errorf("the line has %d fields, where there are %d columns", n, len(r.names))}
+	}
+	return nil
+}
+
+// place says where an error was.
+func (f *csvFile) place(err error) error {
+	var in *InputError
+	var e *csvError
+	if errors.As(err, &in) || !errors.As(err, &e) {
+		return f.fail(err)
+	}
+	out := &InputError{File: f.name, Line: e.line, Err: e.err}
+	var c *columnError
+	if errors.As(err, &c) {
+		out.Column, out.Err = c.path, c.err
+	}
+	return out
+}
+
+// sample narrows the guesses of columns by the first rows.
+func (f *csvFile) sample(ctx context.Context, row *guess) (err error) {
+	r, err := f.reader()
+	if err != nil {
+		return err
+	}
+	defer func() { err = f.place(errors.Join(err, r.c.Close())) }()
+	cols := make([]*guess, len(r.names))
+	known := true
+	for i, n := range r.names {
+		cols[i] = row.column(n, f.s.opts.Schema)
+		known = known && cols[i].declared != nil
+	}
+	for n := 0; n < sampleRows && !known; n++ {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for i, v := range row {
-			if !f.null(v) {
-				guesses[i].see(v)
+		if err := r.next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for i, v := range r.scan.fields {
+			if g := cols[i]; g.declared == nil && !f.null(v, false) {
+				g.text(string(v.text))
 			}
 		}
-		if f.stream != nil {
-			f.sample, f.lines = append(f.sample, slices.Clone(row)), append(f.lines, int64(line))
-		}
 	}
 	return nil
 }
 
-func (f *csvFile) null(v string) bool { return v == "" || slices.Contains(f.s.opts.Null, v) }
-
-func (f *csvFile) width(row []string, line int64) error {
-	if len(row) != len(f.names) {
-		return &InputError{File: f.name, Line: line, Err: fmt.Errorf("the line has %d fields, the header %d", len(row), len(f.names))}
+// null reports whether a field means null.
+func (f *csvFile) null(v csvField, isString bool) bool {
+	if v.quoted && isString {
+		return false
 	}
-	return nil
-}
-
-func (f *csvFile) parseError(err error) error {
-	var p *csv.ParseError
-	if errors.As(err, &p) {
-		return &InputError{File: f.name, Line: int64(p.Line), Err: p.Err}
-	}
-	return f.fail(err)
+	return len(v.text) == 0 || len(f.s.opts.Null) > 0 && slices.Contains(f.s.opts.Null, view(v.text))
 }
 
 func (f *csvFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		c, closer := f.reader, f.closer
-		if f.stream == nil {
-			var err error
-			if c, closer, err = f.start(); err != nil {
-				yield(nil, f.fail(err))
-				return
-			}
-		}
-		defer closer.Close()
-		c.ReuseRecord = true
-		b, err := f.builder()
+		b, err := f.s.builder()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for i, row := range f.sample {
-			if err := b.append(row, f.lines[i]); err != nil {
-				yield(nil, err)
-				return
-			}
-		}
-		f.sample, f.lines = nil, nil
-		for {
-			row, err := c.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				yield(nil, f.parseError(err))
-				return
-			}
-			line, _ := c.FieldPos(0)
-			if err := b.append(row, int64(line)); err != nil {
-				yield(nil, err)
-				return
-			}
-			if b.n < f.s.opts.BatchRows {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(b.batch(), nil) {
-				return
-			}
-		}
-		if b.n > 0 {
-			yield(b.batch(), nil)
-		}
+		b.end(f.read(ctx, b, yield), yield)
 	}
 }
 
-// A csvBuilder makes batches of rows.
-type csvBuilder struct {
-	f   *csvFile
-	rec *array.RecordBuilder
-	put []textAppender
-	n   int
-}
-
-func (f *csvFile) builder() (*csvBuilder, error) {
-	b := &csvBuilder{f: f, rec: array.NewRecordBuilder(memory.DefaultAllocator, arrowvec.Schema(f.types))}
-	for i := range f.types.Fields {
-		p, err := appenderOf(f.types.Fields[i].Type, b.rec.Field(i))
-		if err != nil {
-			return nil, &InputError{File: f.name, Column: f.names[i], Err: err}
-		}
-		b.put = append(b.put, p)
-	}
-	return b, nil
-}
-
-func (b *csvBuilder) append(row []string, line int64) error {
-	if err := b.f.width(row, line); err != nil {
+func (f *csvFile) read(ctx context.Context, b *rowBuilder, yield func(arrow.RecordBatch, error) bool) (err error) {
+	r, err := f.reader()
+	if err != nil {
 		return err
 	}
-	for i, v := range row {
-		if b.f.null(v) {
-			b.rec.Field(i).AppendNull()
-			continue
+	defer func() { err = f.place(errors.Join(err, r.c.Close())) }()
+	cols := make([]*column, len(r.names))
+	for i, n := range r.names {
+		cols[i] = b.row.find([]byte(n))
+	}
+	absent := slices.DeleteFunc(slices.Clone(b.row.kids), func(c *column) bool { return slices.Contains(cols, c) })
+	for {
+		if err := r.next(); errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		} else if err != nil {
+			return err
 		}
-		if err := b.put[i](v); err != nil {
-			if looksNull(v) {
-				err = fmt.Errorf("%w; if it means null, say so: --null %s (files.Options.Null)", err, v)
+		bytes := 0
+		for i, v := range r.scan.fields {
+			bytes += len(v.text)
+			if err := r.put(cols[i], v); err != nil {
+				return &csvError{r.scan.line, within(cols[i].name, err)}
 			}
-			return &InputError{File: b.f.name, Line: line, Column: b.f.names[i], Err: err}
+		}
+		for _, c := range absent {
+			c.appendNull()
+		}
+		b.row.appended()
+		if err := b.added(ctx, bytes, yield); err != nil {
+			return err
 		}
 	}
-	b.n++
-	return nil
+}
+
+// put appends a field to its column.
+func (r *csvReader) put(c *column, v csvField) error {
+	if (len(v.text) == 0 || len(r.f.s.opts.Null) > 0) && r.f.null(v, c.kind == schema.KindString) {
+		c.appendNull()
+		return nil
+	}
+	if c.kids != nil {
+		return r.nested(c, v.text)
+	}
+	err := c.appendText(v.text)
+	if err != nil && c.kind != schema.KindString && looksNull(view(v.text)) {
+		err = fmt.Errorf("%w; if it means null, say so: --null %s (files.Options.Null)", err, v.text)
+	}
+	return err
+}
+
+// nested appends a field that is JSON.
+func (r *csvReader) nested(c *column, text []byte) error {
+	r.in = *bytes.NewBuffer(text)
+	if r.json == nil {
+		r.json = jsontext.NewDecoder(&r.in)
+	} else {
+		r.json.Reset(&r.in)
+	}
+	err := c.appendJSON(r.json)
+	if err == nil {
+		err = ended(r.json)
+	}
+	var s *jsontext.SyntacticError
+	if errors.As(err, &s) {
+		return fmt.Errorf("%s is no %s, which CSV has as JSON: %w", quote(text), c.typ, s.Err)
+	}
+	return err
 }
 
 // looksNull tells spellings of null that other programs write.
 func looksNull(v string) bool {
 	return slices.ContainsFunc([]string{"na", "n/a", "null", "none", "nil", "nan", `\n`, "-", "?"}, func(s string) bool { return strings.EqualFold(s, v) })
-}
-
-func (b *csvBuilder) batch() arrow.RecordBatch {
-	b.n = 0
-	return b.rec.NewRecordBatch()
 }

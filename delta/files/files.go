@@ -10,7 +10,6 @@
 package files
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -104,8 +103,10 @@ func (e *InputError) Unwrap() error { return e.Err }
 type Source struct {
 	opts   Options
 	files  []*file
-	schema *arrow.Schema
+	types  *schema.Struct
+	schema *arrow.Schema // types
 	temps  []string
+	close  []io.Closer
 }
 
 // Open finds the files and settles their columns: it reads the head of each. The
@@ -151,7 +152,7 @@ func (s *Source) open(ctx context.Context, patterns []string) error {
 func (s *Source) Schema() *arrow.Schema { return s.schema }
 
 // Repeatable reports whether the input can be read more than once: always, except
-// for text from stdin.
+// for text from stdin or from a named pipe.
 func (s *Source) Repeatable() bool {
 	return !slices.ContainsFunc(s.files, func(f *file) bool { return f.stream != nil })
 }
@@ -160,12 +161,12 @@ func (s *Source) Repeatable() bool {
 func (s *Source) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		for _, f := range s.files {
-			for rec, err := range f.batches(ctx) {
+			for rec, err := range f.rows.batches(ctx) {
 				if err == nil {
 					err = ctx.Err()
 				}
 				if err != nil {
-					yield(nil, err)
+					yield(nil, f.fail(err))
 					return
 				}
 				if !yield(rec, nil) {
@@ -179,210 +180,68 @@ func (s *Source) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error
 // Close removes what was spooled.
 func (s *Source) Close() error {
 	var errs []error
+	for _, c := range s.close {
+		errs = append(errs, c.Close())
+	}
 	for _, t := range s.temps {
 		errs = append(errs, os.Remove(t))
 	}
-	s.temps = nil
+	s.close, s.temps = nil, nil
 	return errors.Join(errs...)
 }
 
-// expand turns patterns into names of files.
-func expand(patterns []string) ([]string, error) {
-	var names []string
-	for _, p := range patterns {
-		if p == "-" {
-			names = append(names, p)
+// settle finds the columns of the input: those of files that tell their types,
+// then what the first rows of the others are, which have the types of the former,
+// or of the table, where they have them.
+func (s *Source) settle(ctx context.Context) error {
+	all := &schema.Struct{}
+	for _, f := range s.files {
+		t, ok := f.rows.(typed)
+		if !ok {
 			continue
 		}
-		matches := []string{p}
-		if _, err := os.Stat(p); errors.Is(err, os.ErrNotExist) && strings.ContainsAny(p, "*?[") {
-			if matches, err = filepath.Glob(p); err != nil {
-				return nil, fmt.Errorf("files: pattern %q: %w", p, err)
-			}
-			if len(matches) == 0 {
-				return nil, &InputError{File: p, Err: errors.New("no file matches")}
-			}
+		cols, err := t.columns(ctx)
+		if err == nil {
+			err = unique(cols)
 		}
-		for _, m := range matches {
-			found, err := walk(m)
-			if err != nil {
-				return nil, err
-			}
-			names = append(names, found...)
+		if err == nil {
+			all, err = unite(all, nullableFields(cols), "")
 		}
-	}
-	if len(names) == 0 {
-		return nil, errors.New("files: no input")
-	}
-	return names, nil
-}
-
-func walk(root string) (names []string, err error) {
-	st, err := os.Stat(root)
-	if err != nil {
-		return nil, &InputError{File: root, Err: err}
-	}
-	if !st.IsDir() {
-		return []string{root}, nil
-	}
-	err = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		switch hidden := strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_"); {
-		case err != nil:
-			return err
-		case hidden && path != root && d.IsDir():
-			return filepath.SkipDir
-		case !hidden && d.Type().IsRegular():
-			names = append(names, path)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, &InputError{File: root, Err: err}
-	}
-	if len(names) == 0 {
-		return nil, &InputError{File: root, Err: errors.New("the directory has no files")}
-	}
-	return names, nil
-}
-
-// A file is one of the input.
-type file struct {
-	s      *Source
-	name   string // for people
-	path   string // "" for a stream
-	stream io.Reader
-	format Format
-	rows   rowReader
-}
-
-// A rowReader reads one file of one format.
-type rowReader interface {
-	// columns returns what the file holds, as far as it can be told from its head.
-	columns(ctx context.Context) (*schema.Struct, error)
-	batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error]
-}
-
-func (f *file) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
-	return f.rows.batches(ctx)
-}
-
-// fail wraps an error about the file as a whole.
-func (f *file) fail(err error) error {
-	var e *InputError
-	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return &InputError{File: f.name, Err: err}
-}
-
-func (s *Source) newFile(name string) (*file, error) {
-	f := &file{s: s, name: name, path: name, format: s.opts.Format}
-	if name == "-" {
-		f.name, f.path = "stdin", ""
-	}
-	if f.format == "" {
-		f.format = FormatOf(name)
-	}
-	if name == "-" {
-		if err := f.readStdin(); err != nil {
-			return nil, f.fail(err)
-		}
-	} else if f.format == "" {
-		head, err := f.head()
-		if err != nil {
-			return nil, f.fail(err)
-		}
-		f.format = sniff(head)
-	}
-	switch f.format {
-	case Parquet:
-		f.rows = &parquetFile{file: f}
-	case Arrow:
-		f.rows = &arrowFile{file: f}
-	case NDJSON:
-		f.rows = &jsonFile{file: f}
-	case CSV:
-		f.rows = &csvFile{file: f}
-	default:
-		return nil, &InputError{File: f.name, Err: errors.New("cannot tell the format from name or content; say it (parquet, csv, ndjson, arrow)")}
-	}
-	return f, nil
-}
-
-// readStdin settles the format of stdin, and spools what must be sought in.
-func (f *file) readStdin() error {
-	r, err := decompress(f.s.opts.Stdin)
-	if err != nil {
-		return err
-	}
-	if f.format == "" {
-		head, _ := r.Peek(headBytes)
-		f.format = sniff(head)
-	}
-	if f.format != Parquet && f.format != Arrow {
-		f.stream = r
-		return nil
-	}
-	t, err := os.CreateTemp("", "deltalog-stdin-*")
-	if err != nil {
-		return err
-	}
-	f.s.temps = append(f.s.temps, t.Name())
-	f.path = t.Name()
-	_, err = io.Copy(t, r)
-	return errors.Join(err, t.Close())
-}
-
-// headBytes are looked at to tell the format.
-const headBytes = 4096
-
-func (f *file) head() ([]byte, error) {
-	r, err := f.open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	head := make([]byte, headBytes)
-	n, err := io.ReadFull(r, head)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil
-	}
-	return head[:n], err
-}
-
-// sniff tells a format by its first bytes; "" if they do not say.
-func sniff(head []byte) Format {
-	switch text := bytes.TrimLeft(head, " \t\r\n\ufeff"); {
-	case bytes.HasPrefix(head, []byte("PAR1")):
-		return Parquet
-	case bytes.HasPrefix(head, []byte("ARROW1")), bytes.HasPrefix(head, []byte{0xff, 0xff, 0xff, 0xff}):
-		return Arrow
-	case bytes.HasPrefix(text, []byte("{")):
-		return NDJSON
-	case bytes.ContainsAny(head, ",;\t\n") && !bytes.ContainsRune(head, 0):
-		return CSV
-	}
-	return ""
-}
-
-// settle finds the columns of the input.
-func (s *Source) settle(ctx context.Context) error {
-	var all *schema.Struct
-	for _, f := range s.files {
-		cols, err := f.rows.columns(ctx)
 		if err != nil {
 			return f.fail(err)
 		}
-		if all == nil {
-			all = cols
-			continue
-		}
-		merged, err := schema.Merge(all, cols)
-		if err != nil {
-			return &InputError{File: f.name, Err: fmt.Errorf("its columns do not go with those of %s: %w", s.files[0].name, err)}
-		}
-		all = merged
 	}
-	s.schema = arrowvec.Schema(all)
+	row := s.guess(all)
+	for _, f := range s.files {
+		if t, ok := f.rows.(untyped); ok {
+			if err := t.sample(ctx, row); err != nil {
+				return f.fail(err)
+			}
+		}
+	}
+	texts, err := row.row()
+	if err == nil {
+		s.types, err = unite(all, nullableFields(texts), "")
+	}
+	if err != nil {
+		return s.files[0].fail(err)
+	}
+	s.schema = arrowvec.Schema(s.types)
 	return nil
+}
+
+// guess returns what is known of rows of text before the first is read. JSON may
+// leave out keys: all of the table's columns may come.
+func (s *Source) guess(all *schema.Struct) *guess {
+	row := &guess{}
+	for i := range all.Fields {
+		row.fields = append(row.fields, declare(all.Fields[i].Name, all.Fields[i].Type))
+	}
+	isJSON := func(f *file) bool { return f.format == NDJSON }
+	if s.opts.Schema != nil && slices.ContainsFunc(s.files, isJSON) {
+		for i := range s.opts.Schema.Fields {
+			row.column(s.opts.Schema.Fields[i].Name, s.opts.Schema)
+		}
+	}
+	return row
 }

@@ -4,118 +4,193 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"unicode/utf8"
+	"unsafe"
 
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
-// A textAppender appends a value that is text.
-type textAppender func(s string) error
-
-// appenderOf returns the appender of a primitive type.
-func appenderOf(t schema.DataType, b array.Builder) (textAppender, error) {
-	switch t.Kind() {
-	case schema.KindBoolean:
-		return func(s string) error {
-			v, ok := parseBool(s)
-			if !ok {
-				return notA(s, t)
-			}
-			b.(*array.BooleanBuilder).Append(v)
-			return nil
-		}, nil
-	case schema.KindByte:
-		return integer(t, 8, func(v int64) { b.(*array.Int8Builder).Append(int8(v)) }), nil
-	case schema.KindShort:
-		return integer(t, 16, func(v int64) { b.(*array.Int16Builder).Append(int16(v)) }), nil
-	case schema.KindInteger:
-		return integer(t, 32, func(v int64) { b.(*array.Int32Builder).Append(int32(v)) }), nil
-	case schema.KindLong:
-		return integer(t, 64, func(v int64) { b.(*array.Int64Builder).Append(v) }), nil
-	case schema.KindFloat:
-		return float(t, 32, func(v float64) { b.(*array.Float32Builder).Append(float32(v)) }), nil
-	case schema.KindDouble:
-		return float(t, 64, func(v float64) { b.(*array.Float64Builder).Append(v) }), nil
-	case schema.KindDecimal:
-		return decimal(t.(schema.Decimal), b.(*array.Decimal128Builder)), nil
+// appendText appends a value of a type that is not nested, read from its text.
+func (c *column) appendText(b []byte) error {
+	switch c.kind {
 	case schema.KindString:
-		return func(s string) error { b.(*array.StringBuilder).Append(s); return nil }, nil
-	case schema.KindBinary:
-		return func(s string) error {
-			v, err := base64.StdEncoding.DecodeString(s)
-			if err != nil {
-				return fmt.Errorf("%q is not base64, which binary is written in", clip(s))
-			}
-			b.(*array.BinaryBuilder).Append(v)
-			return nil
-		}, nil
+		if !utf8.Valid(b) {
+			return fmt.Errorf("%s is not UTF-8; convert the file, with iconv for example", quote(b))
+		}
+		c.appendBytes(b)
+		return nil
+	case schema.KindByte, schema.KindShort, schema.KindInteger, schema.KindLong:
+		v, err := c.parseInt(b)
+		if err == nil {
+			c.appendInt(v)
+		}
+		return err
+	case schema.KindFloat, schema.KindDouble:
+		v, err := c.parseFloat(b)
+		if err == nil {
+			c.appendFloat(v)
+		}
+		return err
 	case schema.KindDate:
-		return func(s string) error {
-			v, ok := schema.ParseDate(s)
-			if !ok {
-				return notA(s, t)
-			}
-			b.(*array.Date32Builder).Append(arrow.Date32(v))
-			return nil
-		}, nil
-	case schema.KindTimestamp:
-		return timestamp(t, b, func(s string) (int64, bool) { return schema.ParseTimestamp(s, nil) }), nil
-	case schema.KindTimestampNTZ:
-		return timestamp(t, b, schema.ParseTimestampNTZ), nil
+		v, ok := schema.ParseDate(view(b))
+		if !ok {
+			return c.notA(b, "want yyyy-MM-dd")
+		}
+		c.appendInt(int64(v))
+		return nil
+	case schema.KindTimestamp, schema.KindTimestampNTZ:
+		v, err := c.parseTime(b)
+		if err == nil {
+			c.appendInt(v)
+		}
+		return err
 	}
-	return nil, fmt.Errorf("a column of type %s cannot be read from text", t)
+	return c.appendRare(b)
 }
 
-func integer(t schema.DataType, bits int, put func(int64)) textAppender {
-	return func(s string) error {
-		v, err := strconv.ParseInt(strings.TrimPrefix(s, "+"), 10, bits)
-		if errors.Is(err, strconv.ErrRange) {
-			return fmt.Errorf("%s is out of the range of %s", clip(s), t)
+func (c *column) appendRare(b []byte) error {
+	switch c.kind {
+	case schema.KindBoolean:
+		v, ok := parseBool(view(b))
+		if !ok {
+			return c.notA(b, "want true or false")
 		}
+		c.appendBool(v)
+		return nil
+	case schema.KindDecimal:
+		d, ok := c.typ.(schema.Decimal).Parse(view(b))
+		if !ok {
+			return c.notA(b, "or has more digits")
+		}
+		c.appendDecimal(d)
+		return nil
+	case schema.KindBinary:
+		out, err := base64.StdEncoding.AppendDecode(c.scratch[:0], b)
+		c.scratch = out
 		if err != nil {
-			return notA(s, t)
+			return c.notA(b, "want base64")
 		}
-		put(v)
+		c.appendBytes(out)
 		return nil
 	}
+	return c.notA(b, "only null is")
 }
 
-func float(t schema.DataType, bits int, put func(float64)) textAppender {
-	return func(s string) error {
-		v, ok := schema.ParseFloat(s, bits)
-		if !ok {
-			return notA(s, t)
-		}
-		put(v)
-		return nil
+// view is b as a string, for functions that do not keep it.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// integerBits is the width of an integer kind.
+func integerBits(k schema.Kind) int {
+	switch k {
+	case schema.KindByte:
+		return 8
+	case schema.KindShort:
+		return 16
+	case schema.KindInteger:
+		return 32
 	}
+	return 64
 }
 
-func decimal(t schema.Decimal, b *array.Decimal128Builder) textAppender {
-	return func(s string) error {
-		v, ok := t.Parse(s)
-		if !ok {
-			return fmt.Errorf("%s is no %s, or has more digits", quote(s), t)
-		}
-		b.Append(decimal128.New(v.Hi(), v.Lo()))
-		return nil
+func (c *column) parseInt(b []byte) (int64, error) {
+	bits := integerBits(c.kind)
+	digits := b
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		digits = b[1:]
 	}
+	if len(digits) == 0 || len(digits) > 18 {
+		return c.parseLongInt(b, bits)
+	}
+	v := int64(0)
+	for _, d := range digits {
+		if d -= '0'; d > 9 {
+			return c.parseLongInt(b, bits)
+		}
+		v = v*10 + int64(d)
+	}
+	if b[0] == '-' {
+		v = -v
+	}
+	if s := 64 - bits; v<<s>>s != v {
+		return 0, c.outOfRange(b)
+	}
+	return v, nil
 }
 
-func timestamp(t schema.DataType, b array.Builder, parse func(string) (int64, bool)) textAppender {
-	return func(s string) error {
-		v, ok := parse(s)
-		if !ok {
-			return notA(s, t)
+// parseLongInt reads what is not a few digits, 1.0 and 1e3 among it: numbers that
+// are whole, whatever their form.
+func (c *column) parseLongInt(b []byte, bits int) (int64, error) {
+	d, scale, ok := schema.ParseDecimal(view(b))
+	if !ok {
+		if len(b) > 18 && len(strings.Trim(view(b), "+-0123456789")) == 0 {
+			return 0, c.outOfRange(b)
 		}
-		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v))
-		return nil
+		return 0, c.notA(b, "")
 	}
+	whole, exact, ok := d.Rescale(scale, 0)
+	if ok && !exact {
+		return 0, c.notA(b, "it has a fraction")
+	}
+	v, fits := whole.Int64()
+	if s := 64 - bits; !ok || !fits || v<<s>>s != v {
+		return 0, c.outOfRange(b)
+	}
+	return v, nil
+}
+
+func (c *column) parseFloat(b []byte) (float64, error) {
+	bits := 64
+	if c.kind == schema.KindFloat {
+		bits = 32
+	}
+	v, ok := schema.ParseFloat(view(b), bits)
+	switch {
+	case !ok:
+		return 0, c.notA(b, "")
+	case math.IsInf(v, 0) && strings.ContainsAny(view(b), "0123456789"):
+		return 0, c.outOfRange(b)
+	}
+	return v, nil
+}
+
+// parseTime reads a timestamp, of which no digit may be lost.
+func (c *column) parseTime(b []byte) (int64, error) {
+	v, ok := int64(0), false
+	if c.kind == schema.KindTimestamp {
+		v, ok = schema.ParseTimestamp(view(b), nil)
+	} else {
+		v, ok = schema.ParseTimestampNTZ(view(b))
+	}
+	switch {
+	case !ok && c.kind == schema.KindTimestamp:
+		return 0, c.notA(b, "want yyyy-MM-ddTHH:mm:ssZ")
+	case !ok:
+		return 0, c.notA(b, "want yyyy-MM-ddTHH:mm:ss, without a zone")
+	case finer(b):
+		return 0, fmt.Errorf("%s has digits beyond the microsecond, which %s does not hold", quote(b), c.typ)
+	}
+	return v, nil
+}
+
+// finer reports whether a timestamp has digits that are not zero after the sixth
+// of its seconds' fraction.
+func finer(b []byte) bool {
+	if len(b) < len("2006-01-02 15:04:05.1234567") {
+		return false
+	}
+	_, fraction, _ := strings.Cut(view(b), ".")
+	for i := range len(fraction) {
+		switch d := fraction[i]; {
+		case d < '0' || d > '9':
+			return false
+		case i >= 6 && d != '0':
+			return true
+		}
+	}
+	return false
 }
 
 func parseBool(s string) (v, ok bool) {
@@ -128,9 +203,28 @@ func parseBool(s string) (v, ok bool) {
 	return false, false
 }
 
-func notA(s string, t schema.DataType) error { return fmt.Errorf("%s is no %s", quote(s), t) }
+// notA says that a text is no value of the column's type.
+func (c *column) notA(b []byte, hint string) error {
+	s := fmt.Sprintf("%s is no %s", quote(b), c.typ)
+	if hint != "" {
+		s += ", " + hint
+	}
+	return c.because(errors.New(s))
+}
 
-func quote(s string) string { return strconv.Quote(clip(s)) }
+func (c *column) outOfRange(b []byte) error {
+	return c.because(fmt.Errorf("%s is out of the range of %s", clip(string(b)), c.typ))
+}
+
+// because tells where the type comes from, if that is not the table.
+func (c *column) because(err error) error {
+	if c.inferred {
+		return fmt.Errorf("%w (the type is that of the first %d rows; to have another, make the table with it first)", err, sampleRows)
+	}
+	return err
+}
+
+func quote[T string | []byte](s T) string { return strconv.Quote(clip(string(s))) }
 
 // clip keeps messages short.
 func clip(s string) string {
@@ -138,56 +232,4 @@ func clip(s string) string {
 		return s[:57] + "..."
 	}
 	return s
-}
-
-// A guess is what the texts of a column may be.
-type guess struct {
-	seen                                          bool
-	notBool, notLong, notDouble, notDate, notTime bool
-}
-
-// see narrows the guess by one value that is not null.
-func (g *guess) see(s string) {
-	g.seen = true
-	low := strings.ToLower(s)
-	g.notBool = g.notBool || low != "true" && low != "false"
-	if !g.notLong {
-		_, err := strconv.ParseInt(s, 10, 64)
-		// 007 and +1 are texts: as numbers they would not be the same when written.
-		digits := strings.TrimPrefix(s, "-")
-		g.notLong = err != nil || strings.HasPrefix(s, "+") || len(digits) > 1 && digits[0] == '0'
-	}
-	if !g.notDouble {
-		_, err := strconv.ParseFloat(s, 64)
-		digits := strings.TrimPrefix(s, "-")
-		g.notDouble = err != nil || strings.ContainsAny(s, "_xXpP+") || len(digits) > 1 && digits[0] == '0' && digits[1] != '.' ||
-			len(digits) > 17 && !strings.ContainsAny(s, ".eE")
-	}
-	if !g.notDate {
-		_, ok := schema.ParseDate(s)
-		g.notDate = !ok || len(s) != len("2006-01-02")
-	}
-	if !g.notTime {
-		_, ok := schema.ParseTimestamp(s, nil)
-		g.notTime = !ok || len(s) < len("2006-01-02 15:04:05")
-	}
-}
-
-// kind returns the narrowest type that all values seen have.
-func (g *guess) kind() schema.DataType {
-	switch {
-	case !g.seen:
-		return schema.String
-	case !g.notBool:
-		return schema.Boolean
-	case !g.notLong:
-		return schema.Long
-	case !g.notDouble:
-		return schema.Double
-	case !g.notDate:
-		return schema.Date
-	case !g.notTime:
-		return schema.Timestamp
-	}
-	return schema.String
 }
