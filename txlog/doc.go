@@ -1,24 +1,22 @@
 // Package txlog reads and writes the Delta transaction log.
 //
-// A table's state is the result of replaying its log. [Load] lists _delta_log,
-// picks a checkpoint and the commits after it, and returns a [Snapshot], which
-// is immutable and safe for concurrent use: protocol, metadata, schema and
-// transactions are in memory, [Snapshot.Files] streams the live files.
-// [Snapshot.Begin] starts a [Transaction]; [Transaction.Commit] writes the next
-// version through a [logstore.Store], whose put-if-absent is the only
-// synchronisation between writers.
+// A table is what replaying its log gives. [Load] finds a checkpoint and the
+// commits after it, and returns a [Snapshot]: the table at one version, immutable
+// and safe for concurrent use, with files streamed when they are asked for.
+// [Snapshot.Begin] starts a [Transaction], and [Transaction.Commit] makes it the
+// next version through a [logstore.Store], whose conditional Put is all that
+// writers share.
 //
-// A commit ends in one of three ways: it landed, it did not ([ErrConflict] and
-// other errors), or the outcome is not known ([ErrCommitUnknown]). Callers must
-// not delete files after the third.
+// A commit ends in one of three ways: it landed, it did not and never will, or
+// the outcome is not known ([ErrCommitUnknown]); [CommitResult.State] says which.
+// After the third nothing that the commit names may be deleted. A [Key] makes work
+// idempotent: it is recorded with the work, and looked for in the table and in
+// every commit that comes in between.
 //
-// Bytes in storage are not trusted. What breaks the format is a [*CorruptError]
-// that says where; what this package does not implement is an
-// [*UnsupportedFeatureError] that names it, before anything is read or written;
-// a path that leads out of the table is a [*PathError]. Checkpoints, checksums
-// and _last_checkpoint only make reading cheaper: damaged ones are left for the
-// commits, with a warning.
+// Errors to act on: [*ConflictError], [*KeyError], [*CommitUnknownError],
+// [*UnsupportedFeatureError], [ErrTableNotFound], [ErrVersionNotFound], and
+// [ErrCorrupt], with [*CorruptError] saying where.
 //
-// The package never opens data files. Rules are cited from the Delta protocol
-// specification by section title.
+// The package opens no data file and knows nothing of rows. Rules are cited from
+// the Delta protocol specification (PROTOCOL.md) by the titles of its sections.
 package txlog
