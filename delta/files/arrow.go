@@ -55,6 +55,7 @@ func (f *arrowFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, er
 			yield(nil, err)
 			return
 		}
+		types = nullableFields(types)
 		for ctx.Err() == nil {
 			rec, err := r.next()
 			if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {

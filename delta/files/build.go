@@ -208,7 +208,9 @@ func (c *column) find(name []byte) *column {
 	}
 	for _, k := range c.kids {
 		if strings.EqualFold(k.name, string(name)) {
-			c.fields[string(name)] = c.fields[k.name]
+			if len(c.fields) < 4*len(c.kids) {
+				c.fields[string(name)] = c.fields[k.name]
+			}
 			return k
 		}
 	}

@@ -110,6 +110,9 @@ func conform(v *vec.Vec, from, to schema.DataType) (*vec.Vec, error) {
 	if v.Kind == vec.Null || schema.Equal(from, to) {
 		return v, nil
 	}
+	if from.Kind() != to.Kind() {
+		return widen(v, to)
+	}
 	out := *v
 	var err error
 	switch to := to.(type) {
@@ -139,18 +142,19 @@ func conform(v *vec.Vec, from, to schema.DataType) (*vec.Vec, error) {
 		out.Children = []*vec.Vec{k, e}
 		return &out, err
 	}
-	return widen(v, to)
+	return nil, fmt.Errorf("a column of type %s was %s when the file was opened", from, to)
 }
 
 func widen(v *vec.Vec, to schema.DataType) (*vec.Vec, error) {
-	switch to.Kind() {
-	case schema.KindDouble:
+	integer := v.Kind >= vec.Int8 && v.Kind <= vec.Int32
+	switch k := to.Kind(); {
+	case k == schema.KindDouble && v.Kind == vec.Float32:
 		return widened(v, vec.Float64, vec.Values[float32](v), func(x float32) float64 { return float64(x) }), nil
-	case schema.KindLong:
+	case k == schema.KindLong && integer:
 		return fromInts(v, vec.Int64, func(x int64) int64 { return x }), nil
-	case schema.KindInteger:
+	case k == schema.KindInteger && integer:
 		return fromInts(v, vec.Int32, func(x int64) int32 { return int32(x) }), nil
-	case schema.KindShort:
+	case k == schema.KindShort && integer:
 		return fromInts(v, vec.Int16, func(x int64) int16 { return int16(x) }), nil
 	}
 	return nil, fmt.Errorf("values of kind %v do not become %s", v.Kind, to)

@@ -62,17 +62,31 @@ func decompress(r io.Reader) (*opened, error) {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the gzip data is cut off or damaged: %w", err)
 		}
-		return &opened{bufio.NewReaderSize(z, 256<<10), []func() error{z.Close}}, nil
+		return &opened{bufio.NewReaderSize(damaged{z, "gzip"}, 256<<10), []func() error{z.Close}}, nil
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
-		return &opened{bufio.NewReaderSize(z, 256<<10), []func() error{func() error { z.Close(); return nil }}}, nil
+		return &opened{bufio.NewReaderSize(damaged{z, "zstd"}, 256<<10), []func() error{func() error { z.Close(); return nil }}}, nil
 	}
 	return &opened{Reader: b}, nil
+}
+
+// damaged explains errors of compressed data.
+type damaged struct {
+	r    io.Reader
+	what string
+}
+
+func (d damaged) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("the %s data is cut off or damaged: %w", d.what, err)
+	}
+	return n, err
 }
 
 // A stream is text that can be read once. What is read of it for the first rows is

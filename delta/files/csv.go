@@ -80,19 +80,24 @@ func (r *csvReader) header() error {
 	if err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for i, field := range r.scan.fields {
 		n := string(field.text)
+		low := strings.ToLower(n)
 		switch {
+		case i == maxColumns:
+			err = fmt.Errorf("there are more than %d columns", maxColumns)
 		case n == "":
 			err = fmt.Errorf("column %d of the header has no name", i+1)
 		case !utf8.ValidString(n) || strings.ContainsRune(n, 0):
 			err = fmt.Errorf("the header is not UTF-8 (%s); convert the file, with iconv for example", quote(n))
-		case slices.ContainsFunc(r.names, func(m string) bool { return strings.EqualFold(m, n) }):
+		case seen[low]:
 			err = fmt.Errorf("the header has the column %q twice", n)
 		}
 		if err != nil {
 			return &csvError{r.scan.line, err}
 		}
+		seen[low] = true
 		r.names = append(r.names, n)
 	}
 	return nil
@@ -134,10 +139,13 @@ func (f *csvFile) sample(ctx context.Context, row *guess) (err error) {
 	cols := make([]*guess, len(r.names))
 	known := true
 	for i, n := range r.names {
-		cols[i] = row.column(n, f.s.opts.Schema)
+		if cols[i], err = row.column(n, f.s.opts.Schema); err != nil {
+			return err
+		}
 		known = known && cols[i].declared != nil
 	}
-	for n := 0; n < sampleRows && !known; n++ {
+	size := 0
+	for n := 0; n < sampleRows && size < sampleBytes && !known; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -147,6 +155,7 @@ func (f *csvFile) sample(ctx context.Context, row *guess) (err error) {
 			return err
 		}
 		for i, v := range r.scan.fields {
+			size += len(v.text)
 			if g := cols[i]; g.declared == nil && !f.null(v, false) {
 				g.text(string(v.text))
 			}
@@ -182,7 +191,9 @@ func (f *csvFile) read(ctx context.Context, b *rowBuilder, yield func(arrow.Reco
 	defer func() { err = f.place(errors.Join(err, r.c.Close())) }()
 	cols := make([]*column, len(r.names))
 	for i, n := range r.names {
-		cols[i] = b.row.find([]byte(n))
+		if cols[i] = b.row.find([]byte(n)); cols[i] == nil {
+			return &csvError{1, fmt.Errorf("the column %q was not there when the file was opened", n)}
+		}
 	}
 	absent := slices.DeleteFunc(slices.Clone(b.row.kids), func(c *column) bool { return slices.Contains(cols, c) })
 	for {

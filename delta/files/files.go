@@ -73,8 +73,13 @@ type Options struct {
 	Stdin io.Reader
 }
 
-// sampleRows is how many rows types are inferred from.
-const sampleRows = 10_000
+// Types are inferred from so many rows, or so much text if that is less. No input
+// has more columns than maxColumns, at one level.
+const (
+	sampleRows  = 10_000
+	sampleBytes = 64 << 20
+	maxColumns  = 20_000
+)
 
 // An InputError says what in the input is wrong, and where.
 type InputError struct {
@@ -126,6 +131,9 @@ func Open(ctx context.Context, patterns []string, o *Options) (*Source, error) {
 	}
 	if f := s.opts.Format; f != "" && !f.Valid() {
 		return nil, fmt.Errorf("files: format %q: want parquet, csv, ndjson or arrow", f)
+	}
+	if _, err := delimiter(s.opts.Delimiter, ','); err != nil {
+		return nil, err
 	}
 	if err := s.open(ctx, patterns); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -235,12 +243,15 @@ func (s *Source) settle(ctx context.Context) error {
 func (s *Source) guess(all *schema.Struct) *guess {
 	row := &guess{}
 	for i := range all.Fields {
-		row.fields = append(row.fields, declare(all.Fields[i].Name, all.Fields[i].Type))
+		row.add(declare(all.Fields[i].Name, all.Fields[i].Type))
 	}
 	isJSON := func(f *file) bool { return f.format == NDJSON }
 	if s.opts.Schema != nil && slices.ContainsFunc(s.files, isJSON) {
 		for i := range s.opts.Schema.Fields {
-			row.column(s.opts.Schema.Fields[i].Name, s.opts.Schema)
+			f := &s.opts.Schema.Fields[i]
+			if row.names[strings.ToLower(f.Name)] == nil {
+				row.add(declare(f.Name, f.Type))
+			}
 		}
 	}
 	return row

@@ -20,8 +20,9 @@ type guess struct {
 
 	notBool, notLong, notDouble, notDate, notTime bool
 
-	fields []*guess // of an object
-	elem   *guess   // of an array, or of a declared map's values
+	fields []*guess          // of an object
+	names  map[string]*guess // of fields, in lower case
+	elem   *guess            // of an array, or of a declared map's values
 }
 
 // declare returns the guess of a column whose type is known: what is left to find
@@ -31,7 +32,7 @@ func declare(name string, t schema.DataType) *guess {
 	switch t := t.(type) {
 	case *schema.Struct:
 		for i := range t.Fields {
-			g.fields = append(g.fields, declare(t.Fields[i].Name, t.Fields[i].Type))
+			g.add(declare(t.Fields[i].Name, t.Fields[i].Type))
 		}
 	case *schema.Array:
 		g.elem = declare("element", t.Element)
@@ -41,21 +42,28 @@ func declare(name string, t schema.DataType) *guess {
 	return g
 }
 
-// field returns the guess of a field, a new one if there is none yet.
-func (g *guess) field(name string) *guess {
-	for _, f := range g.fields {
-		if f.name == name {
-			return f
-		}
+func (g *guess) add(f *guess) *guess {
+	if g.names == nil {
+		g.names = map[string]*guess{}
 	}
-	for _, f := range g.fields {
-		if strings.EqualFold(f.name, name) {
-			return f
-		}
-	}
-	f := &guess{name: name}
+	g.names[strings.ToLower(f.name)] = f
 	g.fields = append(g.fields, f)
 	return f
+}
+
+// field returns the guess of the field of a name in any case, a new one if there
+// is none yet.
+func (g *guess) field(name string) (*guess, error) {
+	if f := g.names[name]; f != nil {
+		return f, nil
+	}
+	if f := g.names[strings.ToLower(name)]; f != nil {
+		return f, nil
+	}
+	if len(g.fields) == maxColumns {
+		return nil, fmt.Errorf("there are more than %d columns", maxColumns)
+	}
+	return g.add(&guess{name: name}), nil
 }
 
 // text narrows the guess by a text that is not null.
@@ -171,12 +179,12 @@ func (g *guess) scalar() (schema.DataType, error) {
 }
 
 // column returns the guess of a column, declared if the table has it.
-func (g *guess) column(name string, table *schema.Struct) *guess {
-	c := g.field(name)
-	if c.declared == nil && table != nil {
+func (g *guess) column(name string, table *schema.Struct) (*guess, error) {
+	c, err := g.field(name)
+	if err == nil && c.declared == nil && table != nil {
 		if i := table.Find(name); i >= 0 {
 			*c = *declare(name, table.Fields[i].Type)
 		}
 	}
-	return c
+	return c, err
 }

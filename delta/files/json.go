@@ -28,6 +28,7 @@ type jsonFile struct{ *file }
 // A lineReader gives lines without their end, and counts them.
 type lineReader struct {
 	r    *bufio.Reader
+	max  int // bytes of a line
 	long []byte
 	n    int64
 }
@@ -60,8 +61,8 @@ func (l *lineReader) read() ([]byte, error) {
 	}
 	l.long = append(l.long[:0], line...)
 	for errors.Is(err, bufio.ErrBufferFull) {
-		if len(l.long) > maxRow {
-			return nil, fmt.Errorf("the line is longer than %d bytes", maxRow)
+		if len(l.long) > l.max {
+			return nil, fmt.Errorf("the line is longer than %d bytes", l.max)
 		}
 		line, err = l.r.ReadSlice('\n')
 		l.long = append(l.long, line...)
@@ -77,7 +78,7 @@ func (f *jsonFile) each(row func(d *jsontext.Decoder, bytes int) error) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	lines := &lineReader{r: bufio.NewReaderSize(r, 1<<20)}
+	lines := &lineReader{r: r.Reader, max: maxRow}
 	var in bytes.Buffer
 	d := jsontext.NewDecoder(&in)
 	for {
@@ -150,11 +151,12 @@ func (f *jsonFile) at(line int64, err error) error {
 }
 
 func (f *jsonFile) sample(ctx context.Context, row *guess) error {
-	n := 0
-	return f.each(func(d *jsontext.Decoder, _ int) error {
-		if n++; n > sampleRows {
+	rows, size := 0, 0
+	return f.each(func(d *jsontext.Decoder, bytes int) error {
+		if rows == sampleRows || size > sampleBytes {
 			return errEnough
 		}
+		rows, size = rows+1, size+bytes
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func (c *column) appendObject(d *jsontext.Decoder) error {
 		}
 		switch {
 		case k == nil:
-			return &columnError{string(key), fmt.Errorf("the key is first seen here, after the %d rows that the columns were told from; make it a column of the table", sampleRows)}
+			return &columnError{clip(string(key)), fmt.Errorf("the key is first seen here, after the %d rows that the columns were told from; make it a column of the table", sampleRows)}
 		case k.n > c.n:
 			return &columnError{k.name, errors.New("there are two keys that differ in case only")}
 		}
@@ -191,8 +191,12 @@ func (g *guess) object(d *jsontext.Decoder, depth int) error {
 			return err
 		}
 		name := t.String()
-		if err := g.field(name).json(d, depth-1); err != nil {
-			return inside(name, err)
+		f, err := g.field(name)
+		if err == nil {
+			err = f.json(d, depth-1)
+		}
+		if err != nil {
+			return inside(clip(name), err)
 		}
 	}
 	_, err := d.ReadToken()
