@@ -3,6 +3,7 @@ package emulators
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,13 +22,13 @@ import (
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
-// pattern makes n bytes in which every place is recognisable.
+// pattern makes n bytes of which every 8 are different.
 func pattern(n int) []byte {
-	var b bytes.Buffer
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%015d\n", i)
+	b := make([]byte, n+8)
+	for i := 0; i < n; i += 8 {
+		binary.BigEndian.PutUint64(b[i:], uint64(i)*0x9E3779B97F4A7C15)
 	}
-	return b.Bytes()[:n]
+	return b[:n]
 }
 
 // upload streams data in pieces and returns the outcome.
