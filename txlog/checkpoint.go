@@ -212,17 +212,24 @@ func (p *checkpointPart) open(ctx context.Context) (*pqread.File, error) {
 }
 
 // fault gives an error the name of the file, and marks those that the file is to
-// blame for.
+// blame for: all but the store's and the context's.
 func (p *checkpointPart) fault(err error) error {
-	var bad *pqread.CorruptError
+	var store *storeError
 	switch {
-	case errors.As(err, &bad), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, logstore.ErrNotExist):
-		return &CorruptError{Path: p.in.name, Err: err}
 	case errors.Is(err, ErrCorrupt):
 		return err
+	case errors.As(err, &store) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, logstore.ErrNotExist),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("txlog: read checkpoint file %s of %s: %w", p.in.name, p.in.store.URL(), err)
 	}
-	return fmt.Errorf("txlog: read checkpoint file %s of %s: %w", p.in.name, p.in.store.URL(), err)
+	return &CorruptError{Path: p.in.name, Err: err}
 }
+
+// A storeError is an error of the store, on its way through pqread.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
 
 // project opens the file and resolves columns; a column of another type than the
 // protocol's is a fault of the file.
@@ -270,7 +277,7 @@ func (in objectInput) Size() int64 { return in.size }
 func (in objectInput) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 	r, err := in.store.ReadRange(ctx, in.name, off, n)
 	if err != nil {
-		return nil, err
+		return nil, &storeError{err}
 	}
 	defer r.Close()
 	// The size may come from a sidecar action, which may say anything: memory
@@ -279,7 +286,7 @@ func (in objectInput) ReadRange(ctx context.Context, off, n int64) ([]byte, erro
 	for got := 0; ; {
 		m, err := io.ReadFull(r, data[got:])
 		if got += m; err != nil {
-			return nil, fmt.Errorf("%d of %d bytes from offset %d: %w", got, n, off, unexpected(err))
+			return nil, &storeError{fmt.Errorf("%d of %d bytes from offset %d: %w", got, n, off, unexpected(err))}
 		}
 		if int64(got) == n {
 			return data, nil

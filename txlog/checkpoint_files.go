@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"sync"
 
@@ -12,11 +13,22 @@ import (
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
-// A place is where in a checkpoint a file action stands.
+// A place is where in a checkpoint a file action stands, and what came before.
 type place struct {
 	part int
 	row  int64
+	sum  uint64 // of the files up to here, in their order
 }
+
+// pass adds a file to the sum.
+func (p *place) pass(path string, dv *DVDescriptor) {
+	p.sum = p.sum*0x100000001b3 + maphash.String(placeSeed, path)
+	if dv != nil {
+		p.sum = p.sum*0x100000001b3 + maphash.String(placeSeed, dv.ID())
+	}
+}
+
+var placeSeed = maphash.MakeSeed()
 
 func (p place) after(q place) bool { return p.part > q.part || p.part == q.part && p.row > q.row }
 
@@ -42,7 +54,7 @@ func (s *Snapshot) baseFiles(ctx context.Context, o *FilesOptions, seen *keySet,
 	}
 }
 
-// otherFiles goes on without the checkpoint, from after the file at last.
+// otherFiles goes on without the checkpoint, from after the place last.
 func (s *Snapshot) otherFiles(ctx context.Context, o *FilesOptions, seen *keySet, last place, cause error, yield func(*AddFile, error) bool) {
 	l := loader{store: s.store, logger: s.logger, parallel: s.parallel, target: s.version, bad: map[string]error{s.base.ref.files[0].Name: cause}}
 	l.warn(ctx, "doing without a checkpoint that cannot be used", cause)
@@ -52,16 +64,10 @@ func (s *Snapshot) otherFiles(ctx context.Context, o *FilesOptions, seen *keySet
 		return
 	}
 	// What was passed is left out, and so is what the tail has decided.
-	passed := newKeySet(s.url)
-	if last != (place{}) {
-		var at place
-		keys := &FilesOptions{NoStats: true}
-		for a, err := range s.base.files(ctx, keys, seen, &at) {
-			if err != nil || at.after(last) {
-				break
-			}
-			passed.add(a.Path, a.DeletionVector)
-		}
+	passed, err := s.base.passed(ctx, o, seen, last, s.url)
+	if err != nil {
+		yield(nil, errors.Join(cause, err))
+		return
 	}
 	rest := *o
 	rest.Keep = func(a *AddFile) bool {
@@ -74,14 +80,38 @@ func (s *Snapshot) otherFiles(ctx context.Context, o *FilesOptions, seen *keySet
 	}
 }
 
+// passed returns the files up to the place last, by reading them once more. It
+// is an error if they are not the same as before: somebody has replaced the
+// object, and nobody can tell what was yielded.
+func (c *checkpoint) passed(ctx context.Context, o *FilesOptions, seen *keySet, last place, url string) (*keySet, error) {
+	keys := newKeySet(url)
+	var at place
+	var sum uint64
+	for a, err := range c.files(ctx, &FilesOptions{NoStats: true, Partitions: o.Partitions}, seen, &at) {
+		if err != nil || at.after(last) {
+			break
+		}
+		keys.add(a.Path, a.DeletionVector)
+		sum = at.sum
+	}
+	if sum != last.sum {
+		return nil, &CorruptError{Path: c.ref.files[0].Name, Err: errors.New("the object changed while it was read; load the table again")}
+	}
+	return keys, nil
+}
+
 // files yields the checkpoint's files that seen does not have, and keeps at on
 // the place of the file that is looked at.
 func (c *checkpoint) files(ctx context.Context, o *FilesOptions, seen *keySet, at *place) iter.Seq2[*AddFile, error] {
 	return func(yield func(*AddFile, error) bool) {
 		for i, a := range c.inline {
-			*at = place{0, int64(i) + 1}
 			add, ok := a.(*AddFile)
-			if ok && !seen.has(add.Path, add.DeletionVector) && o.keep(add) && !yield(add, nil) {
+			if !ok || seen.has(add.Path, add.DeletionVector) {
+				continue
+			}
+			at.part, at.row = 0, int64(i)+1
+			at.pass(add.Path, add.DeletionVector)
+			if o.keep(add) && !yield(add, nil) {
 				return
 			}
 		}
@@ -108,7 +138,8 @@ type addReader struct {
 	o     *FilesOptions
 	seen  *keySet
 	at    *place
-	index int // of the part, from 1
+	index int   // of the part, from 1
+	row   int64 // that is looked at
 
 	values  valuesReader
 	stats   *statsWriter // nil: statistics are text
@@ -136,7 +167,7 @@ func (r *addReader) all(ctx context.Context, yield func(*AddFile, error) bool) b
 		}
 		more, err := r.batch(b, yield)
 		if err != nil {
-			yield(nil, &CorruptError{Path: r.part.in.name, Err: fmt.Errorf("row %d: %w", r.at.row-1, err)})
+			yield(nil, &CorruptError{Path: r.part.in.name, Err: fmt.Errorf("row %d: %w", r.row, err)})
 			return false
 		}
 		if !more {
@@ -225,7 +256,7 @@ func (r *addReader) batch(b *pqread.Batch, yield func(*AddFile, error) bool) (bo
 			before += p.End - p.Start
 			span++
 		}
-		*r.at = place{r.index, b.Positions[span].Start + int64(i) - before + 1}
+		r.row = b.Positions[span].Start + int64(i) - before
 		if r.columns.path.IsNull(i) || r.columns.size.IsNull(i) {
 			return false, missing("add.path or size")
 		}
@@ -246,6 +277,8 @@ func (r *addReader) batch(b *pqread.Batch, yield func(*AddFile, error) bool) (bo
 		if err := r.fill(a, i); err != nil {
 			return false, err
 		}
+		r.at.part, r.at.row = r.index, r.row+1
+		r.at.pass(a.Path, a.DeletionVector)
 		if filtered {
 			if r.o.Keep != nil && !r.o.Keep(a) {
 				continue

@@ -366,41 +366,62 @@ func TestFlippedBytesNeverChangeTheTable(t *testing.T) {
 	}
 }
 
+// brokenHalfWay lists a table whose checkpoint loses all bytes from some part of
+// it on, once the caller has seen a number of files.
+func brokenHalfWay(t *testing.T, log *fakeLog, data []byte, o *FilesOptions, after int, from float64) (got []string, w *warnings, err error) {
+	t.Helper()
+	log.put(checkpointPath(1), string(data))
+	w = new(warnings)
+	s := log.load(&LoadOptions{Logger: w.logger()})
+	require.NotNil(t, s.base)
+	for f, err := range s.Files(t.Context(), o) {
+		if err != nil {
+			return got, w, err
+		}
+		if got = append(got, f.Path); len(got) == after {
+			bad := bytes.Clone(data)
+			for i := 4 + int(from*float64(len(bad))); i < len(bad)-2000; i++ {
+				bad[i] ^= 0x5a
+			}
+			log.put(checkpointPath(1), string(bad))
+		}
+	}
+	return got, w, nil
+}
+
 // A checkpoint that breaks after some of its files were yielded: each file comes
-// exactly once.
+// exactly once, or there is an error.
 func TestCheckpointThatBreaksHalfWay(t *testing.T) {
 	t.Parallel()
 	log := newFakeLog(t)
 	log.commit(0, lineProtocol, lineMetadata)
 	lines := []string{}
-	for i := range 20_000 {
+	for i := range 30_000 {
 		lines = append(lines, lineAdd(fmt.Sprintf("f%d", i), fmt.Sprint(i%5)))
 	}
 	log.commit(1, lines...)
-	log.checkpoint(1)
-	log.commit(2, lineRemove("f19999"), lineRemove("f0"), lineAdd("f1", "9"))
-	s := log.load(nil)
-	want := paths(t, s, nil)
-	require.Len(t, want, 20_000-2)
-	// The object loses its column chunks, after the footer was read.
+	w := checkpointWriter{s: log.load(nil), groupRows: 2000}
+	require.NoError(t, w.write(t.Context(), checkpointPath(1), w.protocol, w.metadata, w.files))
+	log.commit(2, lineRemove("f29999"), lineRemove("f0"), lineAdd("f1", "9"))
 	data := log.get(checkpointPath(1))
-	for _, o := range []*FilesOptions{nil, {NoStats: true}, {Keep: func(a *AddFile) bool { return true }}, {Partitions: func(m map[string]*string) bool { return true }}} {
-		for _, cut := range []int{0, 9000, 18_000} {
-			log.put(checkpointPath(1), string(data))
-			s := log.load(nil)
-			n, got := 0, []string{}
-			for f, err := range s.Files(t.Context(), o) {
+	want := paths(t, log.load(nil), nil)
+	require.Len(t, want, 30_000-2)
+	require.Greater(t, len(data), 200_000, "the last 64 KiB are read with the footer, once")
+	for _, o := range []*FilesOptions{nil, {NoStats: true}, {Keep: func(*AddFile) bool { return true }}, {Partitions: func(map[string]*string) bool { return true }}} {
+		for _, after := range []int{1, 2, 3000, 9000} {
+			got, w, err := brokenHalfWay(t, log, data, o, after, 0.5)
+			require.NoError(t, err)
+			require.True(t, slices.Equal(want, sortedStrings(got)), "%d files, want %d", len(got), len(want))
+			require.Contains(t, w.text(), "doing without a checkpoint")
+
+			got, _, err = brokenHalfWay(t, log, data, o, after, 0)
+			if after == 1 { // the file of the tail: nothing of the checkpoint was passed
 				require.NoError(t, err)
-				got = append(got, f.Path)
-				if n++; n == cut+1 {
-					bad := bytes.Clone(data)
-					for i := 4; i < len(bad)-2000; i++ {
-						bad[i] ^= 0x5a
-					}
-					log.put(checkpointPath(1), string(bad))
-				}
+				require.True(t, slices.Equal(want, sortedStrings(got)))
+				continue
 			}
-			require.Equal(t, want, sortedStrings(got))
+			require.ErrorIs(t, err, ErrCorrupt)
+			require.ErrorContains(t, err, "changed while it was read")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package txlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type checkpointWriter struct {
 	pq   *pqwrite.Writer
 	adds int64
 	rows int64
+
+	groupRows int // of a row group; 0: checkpointGroupRows
 }
 
 func (w *checkpointWriter) run(ctx context.Context) (*Snapshot, error) {
@@ -161,7 +164,7 @@ func (w *checkpointWriter) write(ctx context.Context, name string, parts ...func
 	columns := structOf(col("txn", typeTxn), col("add", checkpointAdd), col("remove", typeRemove),
 		col("metaData", typeMetadata), col("protocol", typeProtocol), col("domainMetadata", typeDomain))
 	w.pq, err = pqwrite.NewWriter(out, columns, &pqwrite.Options{
-		Codec: w.s.Properties().Codec(), RowGroupRows: checkpointGroupRows, RowGroupBytes: checkpointGroupBytes,
+		Codec: w.s.Properties().Codec(), RowGroupRows: cmp.Or(w.groupRows, checkpointGroupRows), RowGroupBytes: checkpointGroupBytes,
 		CreatedBy: "deltalog version " + Release, Compat: true,
 	})
 	if err != nil {

@@ -442,3 +442,23 @@ func TestFilesFilters(t *testing.T) {
 	}
 	require.Equal(t, 7, n)
 }
+
+// A compaction that reaches beyond the wanted version is of no use for it.
+func TestCompactionsAreUsedWhereTheyFit(t *testing.T) {
+	t.Parallel()
+	log := newFakeLog(t).table(6)
+	log.put(compactionPath(2, 4), lineAdd("f2", "2")+"\n"+lineAdd("f3", "0")+"\n"+lineAdd("f4", "1"))
+	log.put(compactionPath(2, 3), "never read: a longer one fits, or it ends too late for the version wanted")
+	log.put(compactionPath(5, 9), "never read: it reaches beyond the table")
+	for _, v := range []Version{2, 4, 5, 6} {
+		store, counts := logstore.Counted(log.Store)
+		s, err := Load(t.Context(), store, &LoadOptions{Version: &v})
+		require.NoError(t, err, "version %d", v)
+		require.Equal(t, names("f", 0, int(v)), paths(t, s, nil), "version %d", v)
+		want := int64(v) + 1
+		if v >= 4 {
+			want -= 2
+		}
+		require.Equal(t, want, counts.Reads.Load(), "version %d", v)
+	}
+}
