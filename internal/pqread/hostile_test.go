@@ -216,9 +216,9 @@ func TestRowsAreReadAcrossPages(t *testing.T) {
 	pages := []pageSpan{{4, size, 0, 1}, {4 + size, size, 1, 2}, {4 + 2*size, size, 2, 3}}
 	var l leafReader
 	l.init(&p.leaves[0], k, 1<<20, chunkSource{file: f, end: 4 + k.size}, pages, nil)
-	require.NoError(t, l.seek(context.Background(), 1))
 	col := column{kind: p.leaves[0].typ.kind, width: 8}
 	require.NoError(t, col.reset(1))
+	require.NoError(t, l.readRows(context.Background(), 1, &col, &levels{}))
 	require.ErrorContains(t, l.readRows(context.Background(), 1, &col, &levels{}), "a page begins inside a row")
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ import (
 type store struct {
 	b      []byte
 	before func(off, n int64) error
+	hold   func(ctx context.Context, off int64)
 
 	mu       sync.Mutex
 	requests []span
@@ -37,6 +39,9 @@ func (s *store) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 	s.mu.Lock()
 	s.requests = append(s.requests, span{off, n})
 	s.mu.Unlock()
+	if s.hold != nil {
+		s.hold(ctx, off)
+	}
 	if s.before != nil {
 		if err := s.before(off, n); err != nil {
 			return nil, err
@@ -279,9 +284,24 @@ func TestLeavingTheLoopWaitsForRequests(t *testing.T) {
 	in := &store{b: s.data}
 	f, err := Open(context.Background(), in, nil)
 	require.NoError(t, err)
+	second := f.meta.groups[1].chunks[2].start()
+	var finished atomic.Bool
+	in.hold = func(ctx context.Context, off int64) {
+		if off == second {
+			<-ctx.Done()
+			for range 1000 {
+				runtime.Gosched() // a slow request, that takes long to give up
+			}
+			finished.Store(true)
+		}
+	}
+	started := 0
 	for range project(t, f, "f0002").Batches(context.Background(), nil) {
+		started++
 		break
 	}
+	require.Equal(t, 1, started)
+	require.True(t, finished.Load())
 	require.Zero(t, in.active.Load())
 	require.LessOrEqual(t, len(in.take()), 3, "the footer and two row groups")
 }
