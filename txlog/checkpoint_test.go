@@ -366,9 +366,9 @@ func TestFlippedBytesNeverChangeTheTable(t *testing.T) {
 	}
 }
 
-// brokenHalfWay lists a table whose checkpoint loses all bytes from some part of
-// it on, once the caller has seen a number of files.
-func brokenHalfWay(t *testing.T, log *fakeLog, data []byte, o *FilesOptions, after int, from float64) (got []string, w *warnings, err error) {
+// brokenHalfWay lists a table whose checkpoint loses the bytes of a part of it,
+// once the caller has seen a number of files.
+func brokenHalfWay(t *testing.T, log *fakeLog, data []byte, o *FilesOptions, after int, from, to float64) (got []string, w *warnings, err error) {
 	t.Helper()
 	log.put(checkpointPath(1), string(data))
 	w = new(warnings)
@@ -380,7 +380,7 @@ func brokenHalfWay(t *testing.T, log *fakeLog, data []byte, o *FilesOptions, aft
 		}
 		if got = append(got, f.Path); len(got) == after {
 			bad := bytes.Clone(data)
-			for i := 4 + int(from*float64(len(bad))); i < len(bad)-2000; i++ {
+			for i := int(from * float64(len(bad))); i < int(to*float64(len(bad))); i++ {
 				bad[i] ^= 0x5a
 			}
 			log.put(checkpointPath(1), string(bad))
@@ -408,13 +408,13 @@ func TestCheckpointThatBreaksHalfWay(t *testing.T) {
 	require.Len(t, want, 30_000-2)
 	require.Greater(t, len(data), 200_000, "the last 64 KiB are read with the footer, once")
 	for _, o := range []*FilesOptions{nil, {NoStats: true}, {Keep: func(*AddFile) bool { return true }}, {Partitions: func(map[string]*string) bool { return true }}} {
-		for _, after := range []int{1, 2, 3000, 9000} {
-			got, w, err := brokenHalfWay(t, log, data, o, after, 0.5)
+		for _, after := range []int{1, 2, 3000, 7000} {
+			got, w, err := brokenHalfWay(t, log, data, o, after, 0.4, 0.6)
 			require.NoError(t, err)
 			require.True(t, slices.Equal(want, sortedStrings(got)), "%d files, want %d", len(got), len(want))
 			require.Contains(t, w.text(), "doing without a checkpoint")
 
-			got, _, err = brokenHalfWay(t, log, data, o, after, 0)
+			got, _, err = brokenHalfWay(t, log, data, o, after, 0, 0.9)
 			if after == 1 { // the file of the tail: nothing of the checkpoint was passed
 				require.NoError(t, err)
 				require.True(t, slices.Equal(want, sortedStrings(got)))
