@@ -140,7 +140,7 @@ func (s *Store) explain(ctx context.Context, reply Reply, class, err error) stri
 		b.WriteString("; " + s.conf.PermissionHint)
 	case reply.Status == http.StatusMovedPermanently, reply.Code == "AuthorizationHeaderMalformed":
 		b.WriteString("; the bucket is probably in another region: set AWS_REGION to it")
-	case reply.Status == http.StatusNotFound && errors.Is(class, logstore.ErrRefused):
+	case reply.Status == http.StatusNotFound && reply.Code != "NoSuchUpload" && errors.Is(class, logstore.ErrRefused):
 		b.WriteString("; the bucket does not exist: create it first")
 	}
 	return Redact(b.String())
