@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/deltalog/deltalog/conformance/storetest"
+	"github.com/deltalog/deltalog/conformance/tabletest"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
 func TestMain(m *testing.M) {
+	tabletest.Worker()
 	storetest.Main(m, func(location string) (logstore.Store, error) {
 		return logstore.Open(context.Background(), location)
 	})

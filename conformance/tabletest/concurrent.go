@@ -3,7 +3,8 @@
 // equals some serial order of their work, and that each was told the truth.
 //
 // [Replacements] is run from a test of the store's own, which names the store by a
-// URL that other processes can open too; its TestMain calls [Main] first.
+// URL that other processes can open too; its TestMain calls [Main], or [Worker]
+// before anything else.
 package tabletest
 
 import (
@@ -23,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/writer"
 )
 
@@ -40,6 +42,25 @@ type Job struct {
 	Parts  []string
 	Rows   int // in each partition
 	Key    string
+
+	open Opener
+}
+
+// An Opener opens the store at a URL.
+type Opener func(ctx context.Context, url string) (logstore.Store, error)
+
+// A Harness says how writers reach the store.
+type Harness struct {
+	// URL names a directory that is not there yet; tables are made beside it.
+	URL string
+	// Open opens a store in this process. Nil: by the registered drivers.
+	Open Opener
+	// Env is what a process needs to open the URL by the registered drivers.
+	Env []string
+	// Writers is how many write at once.
+	Writers int
+	// Processes gives each writer a process of its own.
+	Processes bool
 }
 
 // An Outcome is what a writer was told.
@@ -55,9 +76,16 @@ const workerEnv = "DELTALOG_TABLETEST_JOB"
 // Main runs the tests, or, in a process that a test has started, its job. Call it
 // from TestMain.
 func Main(m *testing.M) {
+	Worker()
+	os.Exit(m.Run())
+}
+
+// Worker ends the process with its job done if a test has started it for one, and
+// else returns.
+func Worker() {
 	text := os.Getenv(workerEnv)
 	if text == "" {
-		os.Exit(m.Run())
+		return
 	}
 	var j Job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
@@ -75,7 +103,7 @@ func Main(m *testing.M) {
 
 // Run does the job through a handle of its own.
 func (j *Job) Run(ctx context.Context) Outcome {
-	t, err := delta.Open(ctx, j.URL, nil)
+	t, err := j.table(ctx)
 	if err != nil {
 		return Outcome{State: delta.NotCommitted.String(), Version: delta.NoVersion, Err: err.Error()}
 	}
@@ -96,6 +124,17 @@ func (j *Job) Run(ctx context.Context) Outcome {
 	return out
 }
 
+func (j *Job) table(ctx context.Context) (*delta.Table, error) {
+	if j.open == nil {
+		return delta.Open(ctx, j.URL, nil)
+	}
+	s, err := j.open(ctx, j.URL)
+	if err != nil {
+		return nil, err
+	}
+	return delta.Open(ctx, j.URL, &delta.Options{Store: s})
+}
+
 func (j *Job) rows() []Row {
 	var rows []Row
 	for _, p := range j.Parts {
@@ -107,13 +146,13 @@ func (j *Job) rows() []Row {
 }
 
 // process runs the job in a process of its own.
-func (j *Job) process(ctx context.Context) Outcome {
+func (j *Job) process(ctx context.Context, env []string) Outcome {
 	job, err := json.Marshal(j)
 	if err != nil {
 		return Outcome{Err: err.Error()}
 	}
 	c := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
-	c.Env = append(os.Environ(), workerEnv+"="+string(job))
+	c.Env = append(append(os.Environ(), env...), workerEnv+"="+string(job))
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	text, err := c.Output()
@@ -128,8 +167,7 @@ func (j *Job) process(ctx context.Context) Outcome {
 
 // Replacements lets writers replace partitions of one table all at once, and
 // checks every version of the table against the order in which they committed.
-// url names a directory that is not there yet.
-func Replacements(t *testing.T, url string, writers int, processes bool) {
+func Replacements(t *testing.T, h Harness) {
 	t.Helper()
 	for name, parts := range map[string]func(w int) []string{
 		"same":     func(int) []string { return []string{"hot"} },
@@ -137,28 +175,34 @@ func Replacements(t *testing.T, url string, writers int, processes bool) {
 		"disjoint": func(w int) []string { return []string{"own-" + strconv.Itoa(w)} },
 		"overlap":  func(w int) []string { return []string{"p-" + strconv.Itoa(w%4), "p-" + strconv.Itoa((w+1)%4)} },
 	} {
-		t.Run(name, func(t *testing.T) { replacements(t, url+"-"+name, writers, processes, parts) })
+		t.Run(name, func(t *testing.T) { replacements(t, h, h.URL+"-"+name, parts) })
 	}
 }
 
-func replacements(t *testing.T, url string, writers int, processes bool, parts func(w int) []string) {
+func replacements(t *testing.T, h Harness, url string, parts func(w int) []string) {
 	ctx := t.Context()
 	s, err := writer.SchemaOf[Row]()
 	require.NoError(t, err)
-	tbl, err := delta.Create(ctx, url, s, &delta.CreateOptions{PartitionBy: []string{"part"}})
+	o := &delta.CreateOptions{PartitionBy: []string{"part"}}
+	if h.Open != nil {
+		o.Store, err = h.Open(ctx, url)
+		require.NoError(t, err)
+	}
+	tbl, err := delta.Create(ctx, url, s, o)
 	require.NoError(t, err)
 	defer tbl.Close()
-	first := Job{URL: url, Writer: -1, Parts: []string{"hot", "p-0"}, Rows: 3}
+	first := Job{URL: url, Writer: -1, Parts: []string{"hot", "p-0"}, Rows: 3, open: h.Open}
 	require.Equal(t, "committed", first.Run(ctx).State)
 
+	writers := h.Writers
 	jobs := make([]Job, writers)
 	outcomes := make([]Outcome, writers)
 	var wg sync.WaitGroup
 	for w := range jobs {
-		jobs[w] = Job{URL: url, Writer: int32(w), Parts: parts(w), Rows: 2 + w%3, Key: "job/" + strconv.Itoa(w)}
+		jobs[w] = Job{URL: url, Writer: int32(w), Parts: parts(w), Rows: 2 + w%3, Key: "job/" + strconv.Itoa(w), open: h.Open}
 		wg.Go(func() {
-			if processes {
-				outcomes[w] = jobs[w].process(ctx)
+			if h.Processes {
+				outcomes[w] = jobs[w].process(ctx, h.Env)
 				return
 			}
 			outcomes[w] = jobs[w].Run(ctx)

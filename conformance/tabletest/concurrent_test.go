@@ -10,9 +10,9 @@ import (
 func TestMain(m *testing.M) { tabletest.Main(m) }
 
 func TestGoroutinesOnLocalDisk(t *testing.T) {
-	tabletest.Replacements(t, filepath.Join(t.TempDir(), "table"), 16, false)
+	tabletest.Replacements(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16})
 }
 
 func TestProcessesOnLocalDisk(t *testing.T) {
-	tabletest.Replacements(t, filepath.Join(t.TempDir(), "table"), 16, true)
+	tabletest.Replacements(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16, Processes: true})
 }
