@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -105,7 +104,7 @@ func (f *arrowFile) reader() (r *arrowReader, err error) {
 	}()
 	head := make([]byte, len(ipc.Magic))
 	n, err := io.ReadFull(o, head)
-	if n == 0 {
+	if n == 0 && err == io.EOF {
 		return nil, errors.New("the file is empty")
 	}
 	if err == nil && bytes.Equal(head, ipc.Magic) {
@@ -174,9 +173,10 @@ func streamReader(in io.Reader, c io.Closer) (*arrowReader, error) {
 		schema: r.Schema(),
 		next: func() (rec arrow.RecordBatch, err error) {
 			defer recovered(&err)
+			from := end.n
 			rec, err = r.Read()
-			if errors.Is(err, io.EOF) && !end.marked() {
-				return nil, fmt.Errorf("the stream has no end marker: it may be cut off: %w", io.ErrUnexpectedEOF)
+			if err == io.EOF {
+				err = end.check(from)
 			}
 			return rec, err
 		},
@@ -189,20 +189,31 @@ func streamReader(in io.Reader, c io.Closer) (*arrowReader, error) {
 // that are missing must not go unnoticed.
 type tail struct {
 	r    io.Reader
-	last []byte
+	n    int64
+	last [8]byte
 }
 
 func (t *tail) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
-	t.last = append(t.last, p[max(0, n-8):n]...)
-	t.last = slices.Delete(t.last, 0, max(0, len(t.last)-8))
+	t.n += int64(n)
+	b := p[max(0, n-len(t.last)):n]
+	copy(t.last[:], t.last[len(b):])
+	copy(t.last[len(t.last)-len(b):], b)
 	return n, err
 }
 
-// marked reports whether the last bytes are the end marker: a length of zero,
-// after the continuation marker of formats since 0.15.
-func (t *tail) marked() bool {
-	return len(t.last) >= 4 && binary.LittleEndian.Uint32(t.last[len(t.last)-4:]) == 0
+// check returns io.EOF if what was read since position from is the end marker (a
+// length of zero, behind the continuation marker of formats since 0.15), and the
+// end of all. Two streams in one file are not one: the second would be lost.
+func (t *tail) check(from int64) error {
+	if t.last != [8]byte{0xff, 0xff, 0xff, 0xff} && (t.n != from+4 || binary.LittleEndian.Uint32(t.last[4:]) != 0) {
+		return fmt.Errorf("the stream has no end marker: it may be cut off: %w", io.ErrUnexpectedEOF)
+	}
+	_, err := io.ReadFull(t.r, make([]byte, 1))
+	if err == nil {
+		return errors.New("there are bytes after the end of the stream; give each stream a file of its own")
+	}
+	return err
 }
 
 func recovered(err *error) {

@@ -64,7 +64,7 @@ func decompress(r io.Reader) (*opened, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the gzip data is cut off or damaged: %w", err)
 		}
-		return &opened{bufio.NewReaderSize(damaged{z, "gzip"}, 256<<10), []func() error{z.Close}}, nil
+		return &opened{bufio.NewReaderSize(damaged{z, "gzip"}, 256<<10), []func() error{func() error { _ = z.Close(); return nil }}}, nil
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

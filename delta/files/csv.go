@@ -21,7 +21,7 @@ import (
 // A csvFile is RFC 4180, with a header unless the options say otherwise.
 //
 // An empty field without quotes is null; in quotes it is the empty string, or null
-// in a column that is no string. The same holds for Options.Null. Blank lines are
+// in a column that is no string and no binary. The same holds for Options.Null. Blank lines are
 // passed over, but in a file of one column, where each is a null.
 type csvFile struct{ *file }
 
@@ -165,8 +165,8 @@ func (f *csvFile) sample(ctx context.Context, row *guess) (err error) {
 }
 
 // null reports whether a field means null.
-func (f *csvFile) null(v csvField, isString bool) bool {
-	if v.quoted && isString {
+func (f *csvFile) null(v csvField, isText bool) bool {
+	if v.quoted && isText {
 		return false
 	}
 	return len(v.text) == 0 || len(f.s.opts.Null) > 0 && slices.Contains(f.s.opts.Null, view(v.text))
@@ -221,7 +221,7 @@ func (f *csvFile) read(ctx context.Context, b *rowBuilder, yield func(arrow.Reco
 
 // put appends a field to its column.
 func (r *csvReader) put(c *column, v csvField) error {
-	if (len(v.text) == 0 || len(r.f.s.opts.Null) > 0) && r.f.null(v, c.kind == schema.KindString) {
+	if (len(v.text) == 0 || len(r.f.s.opts.Null) > 0) && r.f.null(v, c.kind == schema.KindString || c.kind == schema.KindBinary) {
 		c.appendNull()
 		return nil
 	}

@@ -231,6 +231,9 @@ func (s *Source) settle(ctx context.Context) error {
 	if err == nil {
 		s.types, err = unite(all, nullableFields(texts), "")
 	}
+	if err == nil && slices.ContainsFunc(s.files, func(f *file) bool { _, ok := f.rows.(untyped); return ok }) {
+		_, err = newColumn("", s.types) // that all have a form as text
+	}
 	if err != nil {
 		return s.files[0].fail(err)
 	}

@@ -14,9 +14,10 @@ type guess struct {
 	name     string
 	declared schema.DataType // nil: to be told from the values
 
-	form   byte // of JSON values, as in jsontext.Kind: n f " 0 { [; c: text of CSV; 0: none seen
-	seen   bool
-	number bool // a value with digits: NaN alone makes no double
+	form     byte // of JSON values, as in jsontext.Kind: n f " 0 { [; c: text of CSV; 0: none seen
+	seen     bool
+	number   bool // a value with digits: NaN alone makes no double
+	noNumber bool // of JSON: NaN or an infinity, in quotes
 
 	notBool, notLong, notDouble, notDate, notTime bool
 
@@ -159,6 +160,9 @@ func (g *guess) resolve() (schema.DataType, error) {
 }
 
 func (g *guess) scalar() (schema.DataType, error) {
+	if g.noNumber {
+		g.notLong, g.notDate, g.notTime = true, true, true
+	}
 	switch {
 	case !g.seen:
 		return schema.String, nil
@@ -183,7 +187,7 @@ func (g *guess) column(name string, table *schema.Struct) (*guess, error) {
 	c, err := g.field(name)
 	if err == nil && c.declared == nil && table != nil {
 		if i := table.Find(name); i >= 0 {
-			*c = *declare(name, table.Fields[i].Type)
+			*c = *declare(table.Fields[i].Name, table.Fields[i].Type)
 		}
 	}
 	return c, err

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -206,35 +206,57 @@ func (g *guess) object(d *jsontext.Decoder, depth int) error {
 // json narrows the guess by the decoder's next value.
 func (g *guess) json(d *jsontext.Decoder, depth int) error {
 	form := d.PeekKind()
-	if form == 't' {
-		form = 'f'
-	}
 	_, isMap := g.declared.(*schema.Map)
 	switch {
 	case depth == 0:
 		return fmt.Errorf("values are nested more than %d deep", maxDepth)
-	case g.declared != nil && (form != '{' || len(g.fields) == 0 || isMap) && (form != '[' || g.elem == nil):
+	case form == 'n',
+		g.declared != nil && (form != '{' || len(g.fields) == 0 || isMap) && (form != '[' || g.elem == nil):
 		return d.SkipValue() // read when the type is settled
-	case form == 'n':
-		return d.SkipValue()
-	case form != 0 && g.form != 0 && g.form != byte(form):
-		return fmt.Errorf("the value is %s, and was %s in a line before", forms[form], forms[jsontext.Kind(g.form)])
-	}
-	g.form, g.seen = byte(form), true
-	switch form {
-	case '{':
+	case form == '{':
+		if err := g.see(form); err != nil {
+			return err
+		}
 		return g.object(d, depth)
-	case '[':
+	case form == '[':
+		if err := g.see(form); err != nil {
+			return err
+		}
 		return g.array(d, depth)
 	}
 	v, err := d.ReadValue()
 	if err != nil {
 		return err
 	}
+	return g.scalarJSON(form, v)
+}
+
+// see narrows by what kind of JSON a value is.
+func (g *guess) see(form jsontext.Kind) error {
+	if form == 't' {
+		form = 'f'
+	}
+	if g.form != 0 && g.form != byte(form) {
+		return fmt.Errorf("the value is %s, and was %s in a line before", forms[form], forms[jsontext.Kind(g.form)])
+	}
+	g.form, g.seen = byte(form), true
+	return nil
+}
+
+func (g *guess) scalarJSON(form jsontext.Kind, v []byte) error {
+	if g.form != '"' && slices.Contains(noNumbers, string(v)) {
+		// The only numbers that JSON has no form for, as they are written: a double
+		// among numbers, texts among texts.
+		g.noNumber = true
+		return nil
+	}
+	if err := g.see(form); err != nil {
+		return err
+	}
 	switch form {
 	case '0':
 		g.notBool, g.notDate, g.notTime = true, true, true
-		g.numeral(strings.TrimPrefix(string(v), "+"))
+		g.numeral(string(v))
 	case '"':
 		text, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
@@ -247,6 +269,8 @@ func (g *guess) json(d *jsontext.Decoder, depth int) error {
 	}
 	return nil
 }
+
+var noNumbers = []string{`"NaN"`, `"Infinity"`, `"-Infinity"`}
 
 func (g *guess) array(d *jsontext.Decoder, depth int) error {
 	if _, err := d.ReadToken(); err != nil {
