@@ -59,7 +59,7 @@ func TestWeReadWhatEnginesWrite(t *testing.T) {
 				}
 				require.NoError(t, engine(t, w).Do("write", args, nil))
 				judge(t, w, w+"-wrote-"+f.name, table, nil, m.rows)
-				require.Empty(t, Diff(m.rows, export(t, table)))
+				judge(t, "deltactl", w+"-wrote-"+f.name, table, nil, m.rows)
 			})
 		}
 	}
@@ -108,7 +108,11 @@ func TestEnginesAndWeWriteOneTable(t *testing.T) {
 				}
 				w, err := p.Write(args...)
 				require.NoError(t, err)
-				require.EqualValues(t, n-1, w.Version)
+				made := 0
+				if first == "us" {
+					made = 1 // the commit that makes the table, without rows
+				}
+				require.EqualValues(t, n-1+made, w.Version)
 				if verb == "append" {
 					m.append(in.rows)
 				} else {

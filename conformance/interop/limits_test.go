@@ -32,13 +32,27 @@ var limits = []limit{
 		engine: "deltars", table: "deltars-wrote-two-partitions", differs: `extra [10,null,"",2.5]`,
 		why: "the same",
 	},
+	{
+		engine: "deltactl", table: "deltars-wrote-partition-raw", differs: `{"b64":"XHUwMDQx"}`,
+		why: "we read the escapes as the text that they are, as Spark and delta-rs do: six bytes of that text are a value too",
+	},
+}
+
+// readAs reads a table with an engine, or with deltactl.
+func readAs(t *testing.T, name, table string, o *ReadOptions) (*Rows, error) {
+	t.Helper()
+	if name != "deltactl" {
+		return engine(t, name).Read(table, o)
+	}
+	require.Nil(t, o)
+	return export(t, table), nil
 }
 
 // judge requires that an engine reads exactly the wanted rows, or shows exactly
 // the limit that is known of it.
 func judge(t *testing.T, name, kind, table string, o *ReadOptions, want *Rows) {
 	t.Helper()
-	got, err := engine(t, name).Read(table, o)
+	got, err := readAs(t, name, table, o)
 	for _, l := range limits {
 		if l.engine != name {
 			continue
