@@ -302,6 +302,7 @@ func TestCancelEndsTheReading(t *testing.T) {
 	for _, f := range []Format{Parquet, Arrow, CSV, NDJSON} {
 		path := write(t, "x", encode(t, f, nil, rec, rec, rec))
 		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
 		s, err := Open(ctx, []string{path}, &Options{BatchRows: 2, Format: f})
 		require.NoError(t, err)
 		n := 0
