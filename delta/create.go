@@ -11,6 +11,7 @@ import (
 
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
+	"github.com/deltalog/deltalog/writer"
 )
 
 // CreateOptions describe a new table. Nil means defaults.
@@ -116,7 +117,22 @@ func (t *Table) define(s *schema.Struct, o *CreateOptions) (*txlog.Protocol, *tx
 		Format: txlog.Format{Provider: "parquet", Options: map[string]string{}}, SchemaString: s.JSON(),
 		PartitionColumns: by, CreatedTime: &now, Configuration: props,
 	}
-	return proto, meta, txlog.CheckWrite(proto, meta)
+	if err := txlog.CheckWrite(proto, meta); err != nil {
+		return nil, nil, err
+	}
+	return proto, meta, t.writable(s, meta)
+}
+
+// writable refuses a table that no append could write to, such as one with an
+// unknown codec, while it does not exist yet.
+func (t *Table) writable(s *schema.Struct, meta *txlog.Metadata) error {
+	w, err := writer.New(&writer.Config{
+		Schema: s, PartitionColumns: meta.PartitionColumns, Properties: txlog.PropertiesOf(meta), NoFiles: true, Env: t.opts.Env,
+	})
+	if err != nil {
+		return err
+	}
+	return w.Abort(context.Background())
 }
 
 // partitionColumns resolves the names given to the schema's own spelling.

@@ -294,6 +294,17 @@ func TestCreateRaces(t *testing.T) {
 	require.Equal(t, a.Metadata().ID, b.Metadata().ID)
 }
 
+func TestCreateRefusesWhatNoAppendCouldWriteTo(t *testing.T) {
+	st := memstore.New(nil)
+	_, err := delta.Create(t.Context(), "mem://", ordersSchema, &delta.CreateOptions{
+		Options:    delta.Options{Store: st},
+		Properties: map[string]string{"delta.parquet.compression.codec": "brotli"},
+	})
+	require.ErrorContains(t, err, `"brotli"`)
+	_, err = delta.Open(t.Context(), "mem://", &delta.Options{Store: st})
+	require.ErrorIs(t, err, delta.ErrTableNotFound, "nothing was made")
+}
+
 func TestPartitionText(t *testing.T) {
 	cols := []string{"ds", "region"}
 	for text, want := range map[string]delta.Partition{
@@ -311,5 +322,48 @@ func TestPartitionText(t *testing.T) {
 	for _, text := range []string{"", "ds", "foo=1", "ds=1,ds=2", "=1"} {
 		_, err := delta.ParsePartition(text, cols)
 		require.Error(t, err, text)
+	}
+}
+
+// A liar takes every conditional write, and says so of itself.
+type liar struct{ *memstore.Store }
+
+func (liar) NeedsProbe() bool { return true }
+func (l liar) Put(ctx context.Context, name string, data []byte, _ logstore.PutMode) error {
+	return l.Store.Put(ctx, name, data, logstore.Overwrite)
+}
+
+func TestStoreThatIgnoresTheConditionIsRefused(t *testing.T) {
+	st := liar{memstore.New(nil)}
+	_, err := delta.Create(t.Context(), "mem://", ordersSchema, &delta.CreateOptions{Options: delta.Options{Store: st}})
+	require.ErrorIs(t, err, logstore.ErrUnsafe)
+	require.Empty(t, st.Names(), "nothing is left of the probe")
+
+	tbl, err := delta.Create(t.Context(), "mem://", ordersSchema, &delta.CreateOptions{Options: delta.Options{Store: st, SkipProbe: true}})
+	require.NoError(t, err)
+	require.NoError(t, tbl.Close())
+	again, err := delta.Open(t.Context(), "mem://", &delta.Options{Store: st})
+	require.NoError(t, err)
+	_, err = again.Append(t.Context(), orders("2026-01-05 eu 1 a"), nil)
+	require.ErrorIs(t, err, logstore.ErrUnsafe)
+}
+
+// An append through a live handle: the files, the commit, the checksum. Opening:
+// the hint, a listing, each commit since.
+func TestRequests(t *testing.T) {
+	_, st := newOrders(t, nil)
+	counted, n := logstore.Counted(st)
+	tbl, err := delta.Open(t.Context(), "mem://", &delta.Options{Store: counted})
+	require.NoError(t, err)
+	require.Equal(t, []int64{2, 1}, []int64{n.Reads.Load(), n.Lists.Load()})
+	logCalls := func() int64 {
+		return n.Puts.Load() + n.Overwrites.Load() + n.Reads.Load() + n.RangeReads.Load() + n.Stats.Load() + n.Lists.Load() + n.Deletes.Load()
+	}
+	for i := range 3 {
+		before := logCalls()
+		_, err = tbl.Append(t.Context(), orders("2026-01-05 eu 1 a"), nil)
+		require.NoError(t, err)
+		require.Equal(t, int64(i+1), n.Published.Load(), "one data file")
+		require.Equal(t, int64(2), logCalls()-before, "the commit and the checksum")
 	}
 }
