@@ -113,7 +113,7 @@ func (f *arrowFile) reader() (r *arrowReader, err error) {
 // newArrowReader reads either form as a stream. A file's footer is for access in
 // another order, which nobody needs here.
 func newArrowReader(m *messages, c io.Closer) (*arrowReader, error) {
-	r, err := ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator}))
+	r, err := ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, m}))
 	if err != nil {
 		return nil, err
 	}
@@ -133,21 +133,26 @@ func recovered(err *error) {
 	}
 }
 
-// A boundedAllocator refuses lengths that only a damaged file states.
-type boundedAllocator struct{ memory.Allocator }
+// A boundedAllocator refuses lengths that only a damaged file states: of a buffer
+// that is not compressed, more than the format's limit; of one that is, also more
+// than a thousand times the message.
+type boundedAllocator struct {
+	memory.Allocator
+	m *messages
+}
 
 func (a boundedAllocator) Allocate(n int) []byte {
-	bounded(n)
+	a.check(n)
 	return a.Allocator.Allocate(n)
 }
 
 func (a boundedAllocator) Reallocate(n int, b []byte) []byte {
-	bounded(n)
+	a.check(n)
 	return a.Allocator.Reallocate(n, b)
 }
 
-func bounded(n int) {
-	if n < 0 || n > maxArrowBody {
-		panic(fmt.Sprintf("a buffer of %d bytes", n))
+func (a boundedAllocator) check(n int) {
+	if n < 0 || int64(n) > min(maxArrowBody, 16<<20+1000*a.m.body) {
+		panic(fmt.Sprintf("a buffer of %d bytes from a message of %d", n, a.m.body))
 	}
 }

@@ -25,6 +25,7 @@ type messages struct {
 	r       io.Reader
 	file    bool // a footer follows the stream
 	batches int64
+	body    int64 // length of the last message's
 }
 
 // Retain and Release are for memory that is counted; this is not.
@@ -58,7 +59,7 @@ func (m *messages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, cutOff(err)
 	}
-	if kind == fbRecordBatch {
+	if m.body = size; kind == fbRecordBatch {
 		m.batches++
 	}
 	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
