@@ -130,7 +130,7 @@ type WriteOptions struct {
 	// TargetFileSize is the size at which files are rolled, in bytes. 0: the table's
 	// delta.targetFileSize, else 128 MiB.
 	TargetFileSize int64
-	// MaxMemory bounds the bytes held for rows and pages. 0: 512 MiB.
+	// MaxMemory bounds the bytes held for rows and pages. 0: 256 MiB.
 	MaxMemory int64
 	// Parallel bounds the cores used. 0: all.
 	Parallel int

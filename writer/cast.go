@@ -2,7 +2,7 @@ package writer
 
 import (
 	"fmt"
-	"math"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -14,13 +14,13 @@ import (
 
 // A NullError says that a column that is not nullable has a null.
 type NullError struct {
-	Column string
-	Row    int64 // of the input, from 0
+	Column string // path
+	Row    int64  // of the input, from 0
 }
 
 // Error names column and row.
 func (e *NullError) Error() string {
-	return fmt.Sprintf("column %s is null in row %d, and not nullable in the table", e.Column, e.Row)
+	return fmt.Sprintf("writer: column %s is null in row %d, and not nullable in the table", e.Column, e.Row)
 }
 
 // A caster turns batches of one Arrow schema into columns of the table.
@@ -33,7 +33,9 @@ type caster struct {
 type fieldCast struct {
 	name     string
 	source   int // column of the batch; -1: none
+	typ      schema.DataType
 	nullable bool
+	strict   bool // nulls are to be looked for, here or below
 	convert  convert
 	absent   *vec.Vec // a vec of the column's layout, where there is no source
 }
@@ -48,13 +50,16 @@ func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := distinct(from); err != nil {
+		return nil, err
+	}
 	if err := schema.CanCast(from, table); err != nil {
 		return nil, err
 	}
 	c := &caster{in: in}
 	for i := range table.Fields {
 		f := &table.Fields[i]
-		fc := fieldCast{name: f.Name, source: from.Find(f.Name), nullable: f.Nullable}
+		fc := fieldCast{name: f.Name, source: from.Find(f.Name), typ: f.Type, nullable: f.Nullable, strict: strict(f.Type, f.Nullable)}
 		if fc.source >= 0 {
 			fc.convert = converter(from.Fields[fc.source].Type, f.Type)
 		} else {
@@ -63,6 +68,21 @@ func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
 		c.fields = append(c.fields, fc)
 	}
 	return c, nil
+}
+
+// distinct refuses columns whose names differ in case at most: which of them is
+// meant is not for us to guess.
+func distinct(s *schema.Struct) error {
+	seen := map[string]string{}
+	for i := range s.Fields {
+		name := s.Fields[i].Name
+		lower := strings.ToLower(name)
+		if other, ok := seen[lower]; ok {
+			return fmt.Errorf("writer: the input has columns %s and %s; names must differ in more than case", other, name)
+		}
+		seen[lower] = name
+	}
+	return nil
 }
 
 // cast returns the batch's columns in the table's order; row is the number of its
@@ -81,28 +101,16 @@ func (c *caster) cast(rec arrow.RecordBatch, row int64) ([]*vec.Vec, error) {
 			v, err = f.convert(v)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("column %s, rows %d to %d: %w", f.name, row, row+int64(rows)-1, err)
+			return nil, fmt.Errorf("writer: column %s, rows %d to %d: %w", f.name, row, row+int64(rows)-1, err)
 		}
-		if !f.nullable {
-			if k := firstNull(v); k >= 0 {
-				return nil, &NullError{Column: f.name, Row: row + int64(k)}
+		if f.strict {
+			if n := (nullSearch{}).in(v, f.typ, f.nullable, f.name); n != nil {
+				return nil, &NullError{Column: n.column, Row: row + int64(n.row)}
 			}
 		}
 		cols[i] = v
 	}
 	return cols, nil
-}
-
-func firstNull(v *vec.Vec) int {
-	if v.Kind != vec.Null && (v.Valid == nil || vec.CountBits(v.Valid, v.Off, v.Len) == v.Len) {
-		return -1
-	}
-	for i := range v.Len {
-		if v.IsNull(i) {
-			return i
-		}
-	}
-	return -1
 }
 
 // converter returns the conversion from one type to another that
@@ -282,15 +290,4 @@ func childrenConverter(convs ...convert) convert {
 		}
 		return &out, nil
 	}
-}
-
-// canonicalBits is equal for floats that are one partition.
-func canonicalBits(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return math.Float64bits(math.NaN())
-	}
-	return math.Float64bits(f)
 }

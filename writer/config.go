@@ -3,6 +3,7 @@ package writer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/deltalog/deltalog/internal/digest"
@@ -24,8 +25,10 @@ type Config struct {
 	// TargetFileSize is the size at which a file ends, in bytes as encoded.
 	// Default: the table's delta.targetFileSize, else 128 MiB.
 	TargetFileSize int64
-	// MaxMemory bounds the bytes held for pages and uploads. Over it the largest
-	// file is written out early. Default: 512 MiB.
+	// MaxMemory bounds the bytes held for pages and uploads, beside one batch.
+	// Over it the largest file is written out early. A process takes up to twice
+	// as much, since Go's collector lets garbage grow as large as what lives.
+	// Default: 256 MiB.
 	MaxMemory int64
 	// Parallel bounds the goroutines that encode. Default: GOMAXPROCS.
 	Parallel int
@@ -63,7 +66,7 @@ type Output struct {
 
 const (
 	defaultTargetFileSize = 128 << 20
-	defaultMaxMemory      = 512 << 20
+	defaultMaxMemory      = 256 << 20
 	defaultCodec          = "snappy"
 )
 
@@ -108,6 +111,8 @@ type target struct {
 	physical []string       // the partition columns' physical names
 	layout   *stats.Layout
 	prefix   int // of strings in statistics
+
+	uploadCost int64 // bytes that an open upload holds
 }
 
 func newTarget(c *Config) (*target, error) {
@@ -116,18 +121,40 @@ func newTarget(c *Config) (*target, error) {
 		return nil, err
 	}
 	t := &target{Config: c, codec: c.Properties.Codec(), mode: c.Properties.MappingMode(), prefix: c.Properties.StatsStringPrefix()}
+	t.uploadCost = uploadCost(c.Store)
 	if t.codec == "" {
 		t.codec = defaultCodec
 	}
 	if _, ok := extensions[t.codec]; !ok {
 		return nil, fmt.Errorf("writer: table property delta.parquet.compression.codec is %q, which is not a codec that this library writes", t.codec)
 	}
-	physical := schema.Physical(c.Schema, t.mode)
+	if err := t.columns(); err != nil {
+		return nil, err
+	}
+	leaves, err := stats.Select(c.Schema, t.mode, c.PartitionColumns, c.Properties.NumIndexedColumns(), c.Properties.StatsColumns())
+	if err != nil {
+		return nil, fmt.Errorf("writer: statistics: %w", err)
+	}
+	t.layout = stats.NewLayout(leaves)
+	// A schema that no file can have is refused before there are rows.
+	if _, err := t.encoder(io.Discard); err != nil {
+		return nil, fmt.Errorf("writer: %w", err)
+	}
+	return t, nil
+}
+
+// columns divides the table's columns into those of the partition and those of
+// the files.
+func (t *target) columns() error {
+	physical := schema.Physical(t.Schema, t.mode)
 	isPart := map[int]bool{}
-	for _, name := range c.PartitionColumns {
-		i := c.Schema.Index(name)
-		if i < 0 {
-			return nil, fmt.Errorf("writer: partition column %q is not in the schema", name)
+	for _, name := range t.PartitionColumns {
+		i := t.Schema.Index(name)
+		if i < 0 || isPart[i] {
+			return fmt.Errorf("writer: partition column %q is not in the schema, or named twice", name)
+		}
+		if typ := t.Schema.Fields[i].Type; !canPartition(typ) {
+			return fmt.Errorf("writer: column %s cannot be a partition column: it is of type %s", name, typ)
 		}
 		isPart[i] = true
 		t.partCols = append(t.partCols, i)
@@ -140,10 +167,13 @@ func newTarget(c *Config) (*target, error) {
 			t.dataCols = append(t.dataCols, i)
 		}
 	}
-	leaves, err := stats.Select(c.Schema, t.mode, c.PartitionColumns, c.Properties.NumIndexedColumns(), c.Properties.StatsColumns())
-	if err != nil {
-		return nil, err
+	return nil
+}
+
+func canPartition(t schema.DataType) bool {
+	switch t.Kind() {
+	case schema.KindStruct, schema.KindArray, schema.KindMap, schema.KindVariant, schema.KindVoid:
+		return false
 	}
-	t.layout = stats.NewLayout(leaves)
-	return t, nil
+	return true
 }

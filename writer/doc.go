@@ -3,8 +3,8 @@
 //
 // A [Writer] takes Arrow record batches ([Writer.Write]) and gives [DataFile]
 // values ([Writer.Close]), which a commit may then name, here or in another
-// process. Nothing is visible in the table before that. [Rows] and [RecordsOf]
-// make batches of Go structs.
+// process. Nothing is visible in the table before that. [Appender] and [Records]
+// take Go structs.
 //
 // A Writer has one owner; what it does in parallel it does inside its calls, or
 // ends before Close or Abort returns. After an error only Abort is of use, which

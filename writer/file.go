@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"strings"
 
 	"github.com/deltalog/deltalog/internal/pqwrite"
 	"github.com/deltalog/deltalog/internal/stats"
-	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -23,9 +23,38 @@ type dataFile struct {
 	name  string
 	sink  *sink
 	pq    *pqwrite.Writer
-	rows  int64
 	held  int64 // bytes, as last counted
 	index int   // in Writer.open
+
+	cancel context.CancelFunc // ends the upload
+}
+
+// What a file costs beside its pages: the encoder's own state, and an open
+// upload. Drivers for object stores hold a few parts of 8 MiB, the local one a
+// write buffer.
+const (
+	fileCost         = 4 << 10
+	columnCost       = 1 << 10
+	localUploadCost  = 256 << 10
+	remoteUploadCost = 32 << 20
+)
+
+func uploadCost(s logstore.Store) int64 {
+	if s != nil {
+		if scheme := logstore.Scheme(s.URL()); scheme != logstore.FileScheme && scheme != "mem" {
+			return remoteUploadCost
+		}
+	}
+	return localUploadCost
+}
+
+// holding returns the bytes of memory that f takes.
+func (f *dataFile) holding() int64 {
+	n := f.pq.Buffered() + fileCost + columnCost*int64(len(f.t.data.Fields))
+	if f.sink.w != nil {
+		n += f.t.uploadCost
+	}
+	return n
 }
 
 // A sink creates its object when the first bytes come.
@@ -51,57 +80,60 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *sink) abort() {
-	if s.w != nil {
-		s.w.Abort()
-		s.w = nil
-	}
-}
-
+// newFile begins a file; its upload's context ends with ctx, or by f.cancel.
 func (t *target) newFile(ctx context.Context, p *partition, number int) (*dataFile, error) {
 	f := &dataFile{t: t, part: p, seq: p.files}
 	p.files++
 	f.name = fmt.Sprintf("part-%05d-%s-c000%s", number, t.Env.NewID(), extensions[t.codec])
-	if p.dir != "" {
-		f.name = p.dir + "/" + f.name
+	if dir := t.directory(p); dir != "" {
+		f.name = dir + "/" + f.name
 	}
+	ctx, f.cancel = context.WithCancel(ctx)
 	f.sink = &sink{ctx: ctx, store: t.Store, name: f.name}
 	var err error
-	f.pq, err = pqwrite.NewWriter(f.sink, t.data, &pqwrite.Options{
+	if f.pq, err = t.encoder(f.sink); err != nil {
+		f.cancel()
+	}
+	return f, err
+}
+
+// encoder returns a Parquet writer of the table's columns.
+func (t *target) encoder(w io.Writer) (*pqwrite.Writer, error) {
+	return pqwrite.NewWriter(w, t.data, &pqwrite.Options{
 		Codec: t.codec, DataPageV2: t.Properties.DataPageV2(), CreatedBy: "deltalog version " + txlog.Release,
 		FieldIDs: t.mode != schema.MappingNone, Parallel: t.Parallel,
 		RowGroupBytes: min(defaultTargetFileSize, max(t.MaxMemory/2, 1<<20)),
 	})
-	return f, err
 }
 
-// write appends rows; cols are those of target.data.
-func (f *dataFile) write(ctx context.Context, cols []*vec.Vec, rows int) error {
-	if err := f.pq.Write(ctx, cols, rows); err != nil {
-		return err
-	}
-	f.rows += int64(rows)
-	f.held = f.pq.Buffered()
-	return nil
-}
-
-// finish completes the file and publishes it.
+// finish completes the file and publishes it. The upload ends with either
+// context, that of its first row or ctx.
 func (f *dataFile) finish(ctx context.Context) (*DataFile, error) {
-	info, err := f.pq.Close(ctx)
+	defer f.cancel()
+	defer context.AfterFunc(ctx, f.cancel)()
+	info, err := f.pq.Close(f.sink.ctx)
 	if err != nil {
-		f.sink.abort()
-		return nil, err
+		f.abort()
+		return nil, fmt.Errorf("writer: complete %s: %w", f.name, err)
 	}
 	w := f.sink.w
-	f.sink.w = nil
+	f.sink.w, f.pq = nil, nil
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("writer: complete %s: %w", f.name, err)
 	}
-	f.pq = nil
 	return &DataFile{
 		Path: schema.EncodePath(f.name), PartitionValues: f.part.Raw, Size: info.Size, Rows: info.Rows,
 		ModificationTime: f.t.Env.Now().UnixMilli(), Stats: f.t.statistics(info),
 	}, nil
+}
+
+// abort ends the upload; nothing of it is published.
+func (f *dataFile) abort() {
+	f.cancel()
+	if f.sink.w != nil {
+		f.sink.w.Abort()
+		f.sink.w = nil
+	}
 }
 
 // statistics returns add.stats.
@@ -142,14 +174,20 @@ func (t *target) column(l *pqwrite.Leaf) stats.Column {
 	return c
 }
 
-// directory returns where a partition's files go. It is the conventional name
-// where that is plain everywhere, and else a short hash: names that this library
-// makes hold no character that a store or an engine escapes.
-func (t *target) directory(p Partition) string {
+// directory returns where a file of p goes: a random prefix if the table wants
+// that, else what all files of the partition have in common.
+func (t *target) directory(p *partition) string {
 	if t.Properties.RandomizeFilePrefixes() {
 		id := strings.ReplaceAll(t.Env.NewID(), "-", "")
 		return id[len(id)-min(len(id), t.Properties.RandomPrefixLength()):]
 	}
+	return p.dir
+}
+
+// partitionDir is the conventional name where that is plain everywhere, and else
+// a short hash: names that this library makes hold no character that a store or
+// an engine escapes.
+func (t *target) partitionDir(p Partition) string {
 	if len(t.physical) == 0 {
 		return ""
 	}

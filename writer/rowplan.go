@@ -314,10 +314,7 @@ func planMap(t reflect.Type, outer *tag, depth int) (*columnPlan, error) {
 
 func dateOf(t time.Time) (int32, error) {
 	y, m, d := t.Date()
-	days := time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
-	if u := time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix(); u < 0 && u%86400 != 0 {
-		days--
-	}
+	days := time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400 // a whole number
 	if int64(int32(days)) != days {
 		return 0, fmt.Errorf("%s is out of the range of dates", t)
 	}

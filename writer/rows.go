@@ -19,8 +19,8 @@ import (
 // those of embedded structs among them.
 //
 // Types: bool, integers (unsigned ones as the next larger signed type), int as
-// long, floats, string, []byte and byte arrays as binary, time.Time as timestamp,
-// structs, slices as arrays, maps. A pointer is nullable; anything else is not,
+// long, floats, string, []byte and byte arrays as binary, time.Time as timestamp
+// (whole microseconds, rounded down), structs, slices as arrays, maps. A pointer is nullable; anything else is not,
 // and a zero value is a value. The tag `parquet:"name,option,…"` is that of
 // parquet-go:
 //
@@ -88,8 +88,9 @@ func Records[T any](seq iter.Seq2[T, error]) iter.Seq2[arrow.RecordBatch, error]
 
 // An Appender is a [Writer] that takes structs.
 type Appender[T any] struct {
-	w *Writer
-	b *rowBuilder[T]
+	w   *Writer
+	b   *rowBuilder[T]
+	err error // sticks: a row that failed may be there in part
 }
 
 // NewAppender returns an Appender of a new Writer. It does no I/O.
@@ -106,19 +107,20 @@ func NewAppender[T any](c *Config) (*Appender[T], error) {
 }
 
 // Append takes rows. They are copied; they are written when a batch is full, or
-// at Close.
+// at Close. After an error the input is lost: call Abort.
 func (a *Appender[T]) Append(ctx context.Context, rows ...T) error {
 	for i := range rows {
-		if err := a.b.append(&rows[i]); err != nil {
-			return err
+		if a.err == nil {
+			a.err = a.b.append(&rows[i])
 		}
-		if a.b.full() {
-			if err := a.flush(ctx); err != nil {
-				return err
-			}
+		if a.err == nil && a.b.full() {
+			a.err = a.flush(ctx)
+		}
+		if a.err != nil {
+			return a.err
 		}
 	}
-	return nil
+	return a.err
 }
 
 func (a *Appender[T]) flush(ctx context.Context) error {
@@ -131,10 +133,11 @@ func (a *Appender[T]) flush(ctx context.Context) error {
 
 // Close writes what is left; see [Writer.Close].
 func (a *Appender[T]) Close(ctx context.Context) (*Output, error) {
-	if a.b.n > 0 {
-		if err := a.flush(ctx); err != nil {
-			return nil, err
-		}
+	if a.err == nil && a.b.n > 0 {
+		a.err = a.flush(ctx)
+	}
+	if a.err != nil {
+		return nil, a.err
 	}
 	return a.w.Close(ctx)
 }

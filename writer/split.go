@@ -3,6 +3,7 @@ package writer
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -20,6 +21,7 @@ type splitter struct {
 	ids    []uint32
 	starts []int32 // of each partition's rows in order
 	order  []int32
+	counts []int32 // rows of each partition in the batch
 }
 
 func newSplitter(types []schema.DataType) *splitter {
@@ -54,7 +56,9 @@ func (s *splitter) split(parts []*vec.Vec, rows int) (runs []run, order []int32)
 		s.cols[k].codes(v, s.codes)
 		total = s.combine(k)
 	}
-	counts := make([]int32, total)
+	counts := grow(s.counts, int(total))
+	clear(counts)
+	s.counts = counts
 	sorted := true
 	for i, id := range s.ids {
 		counts[id]++
@@ -229,7 +233,7 @@ func (t *target) partitionAt(parts []*vec.Vec, i int) (Partition, error) {
 	p := Partition{Raw: map[string]*string{}}
 	for k, v := range parts {
 		f := &t.Schema.Fields[t.partCols[k]]
-		value := schemavec.Value(v, f.Type, i)
+		value := positiveZero(schemavec.Value(v, f.Type, i))
 		raw, err := schema.FormatPartition(value)
 		if err != nil {
 			return p, fmt.Errorf("column %s: %w", f.Name, err)
@@ -243,4 +247,29 @@ func (t *target) partitionAt(parts []*vec.Vec, i int) (Partition, error) {
 		p.Values, p.Raw[t.physical[k]] = append(p.Values, value), raw
 	}
 	return p, nil
+}
+
+// canonicalBits is equal for floats that are one partition.
+func canonicalBits(f float64) uint64 {
+	switch {
+	case f == 0:
+		return 0
+	case f != f:
+		return math.Float64bits(math.NaN())
+	}
+	return math.Float64bits(f)
+}
+
+// positiveZero spells the two zeros, which are one partition, as one, whichever
+// came first.
+func positiveZero(v schema.Value) schema.Value {
+	switch {
+	case v.IsNull() || v.Float64() != 0:
+		return v
+	case v.Kind() == schema.KindFloat:
+		return schema.FloatValue(0)
+	case v.Kind() == schema.KindDouble:
+		return schema.DoubleValue(0)
+	}
+	return v
 }

@@ -5,14 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/deltalog/deltalog/internal/digest"
+	"github.com/deltalog/deltalog/internal/pqwrite"
 	"github.com/deltalog/deltalog/internal/vec"
-	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -25,9 +26,9 @@ type partition struct {
 	file   *dataFile // nil: none open
 }
 
-// A Writer writes one input. It is used by one goroutine at a time, and all of
-// its calls take contexts that live until Close returns: uploads outlast the
-// call that began them.
+// A Writer writes one input. It is used by one goroutine at a time. Uploads
+// outlast the call that began them: the contexts given to its calls must live
+// until Close returns, and the first that ends fails the write.
 type Writer struct {
 	t      *target
 	caster *caster
@@ -37,33 +38,13 @@ type Writer struct {
 	parts []*partition
 	open  []*dataFile // in no order
 	held  int64       // bytes of open
+	peak  int64       // most bytes that were held at once
 	named int         // files begun
 
 	out  Output
-	done finished
+	done finisher
 	err  error // sticks
 }
-
-// finished collects files that are completed in the background.
-type finished struct {
-	wg    sync.WaitGroup
-	slots chan struct{} // bounds how many at once
-
-	mu        sync.Mutex
-	held      int64
-	files     []orderedFile
-	published []string // names of objects that may exist
-	bytes     int64
-	err       error
-}
-
-type orderedFile struct {
-	partition, seq int
-	DataFile
-}
-
-// uploadCost is what an open upload to an object store holds; see MaxMemory.
-const uploadCost = 16 << 20
 
 // New returns a Writer. It does no I/O.
 func New(c *Config) (*Writer, error) {
@@ -76,7 +57,8 @@ func New(c *Config) (*Writer, error) {
 		types[i] = t.Schema.Fields[col].Type
 	}
 	w := &Writer{t: t, split: newSplitter(types)}
-	w.done.slots = make(chan struct{}, max(2, t.Parallel))
+	w.done.slots = make(chan struct{}, max(minFinishing, t.Parallel))
+	w.done.ended = sync.NewCond(&w.done.mu)
 	for i := range t.Schema.Fields {
 		w.seeds = append(w.seeds, digest.Seed(t.Schema.Fields[i].Name))
 	}
@@ -86,6 +68,8 @@ func New(c *Config) (*Writer, error) {
 // Write takes the batch's rows. The batch may be released afterwards.
 //
 // Columns are matched by name, in any case if need be; missing ones become null.
+// Values are converted to the table's types where that loses nothing.
+//
 // Errors: [*schema.MismatchError], [*NullError], what Config.Admit returns, and
 // the store's. After an error the input is lost: call Abort.
 func (w *Writer) Write(ctx context.Context, rec arrow.RecordBatch) error {
@@ -111,6 +95,57 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 		return err
 	}
 	rows := int(rec.NumRows())
+	step := stepRows(cols, rows)
+	for from := 0; from < rows; from += step {
+		n := min(step, rows-from)
+		part := cols
+		if n < rows {
+			part = make([]*vec.Vec, len(cols))
+			for i, c := range cols {
+				part[i] = c.Slice(from, from+n)
+			}
+		}
+		if err := w.take(ctx, part, n); err != nil {
+			return err
+		}
+	}
+	w.progress()
+	return w.done.failure()
+}
+
+// stepBytes is about how much of a batch is taken at once: it bounds the copy
+// that is made to bring rows in order, and by how much a file passes its size.
+const stepBytes = 32 << 20
+
+func stepRows(cols []*vec.Vec, rows int) int {
+	size := 0
+	for _, c := range cols {
+		size += bytesOf(c)
+	}
+	return max(1, int(int64(rows)*stepBytes/int64(max(size, stepBytes))))
+}
+
+// bytesOf returns about how many bytes v's window covers.
+func bytesOf(v *vec.Vec) int {
+	n := v.Len*v.Kind.Width() + v.Len/8
+	switch v.Kind {
+	case vec.Bytes:
+		n += 4*v.Len + int(v.Offsets[v.Off+v.Len]-v.Offsets[v.Off])
+	case vec.Struct:
+		for _, c := range v.Children {
+			n += bytesOf(c.Slice(v.Off, v.Off+v.Len))
+		}
+	case vec.List, vec.Map:
+		n += 4 * v.Len
+		for _, c := range v.Children {
+			n += bytesOf(c.Slice(int(v.Offsets[v.Off]), int(v.Offsets[v.Off+v.Len])))
+		}
+	}
+	return n
+}
+
+// take writes rows that are of the table's types.
+func (w *Writer) take(ctx context.Context, cols []*vec.Vec, rows int) error {
 	parts := make([]*vec.Vec, len(w.t.partCols))
 	for i, c := range w.t.partCols {
 		parts[i] = cols[c]
@@ -121,7 +156,7 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 	}
 	if w.t.Digest {
 		if err := w.digest(cols, rows); err != nil {
-			return err
+			return fmt.Errorf("writer: digest: %w", err)
 		}
 	}
 	if !w.t.NoFiles {
@@ -130,8 +165,7 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 		}
 	}
 	w.out.Rows += int64(rows)
-	w.progress()
-	return w.done.failure()
+	return nil
 }
 
 // admit makes the partitions that the input had not held before.
@@ -144,14 +178,14 @@ func (w *Writer) admit(runs []run, parts []*vec.Vec) error {
 		row := w.out.Rows + int64(r.first)
 		p, err := w.t.partitionAt(parts, int(r.first))
 		if err != nil {
-			return fmt.Errorf("row %d: %w", row, err)
+			return fmt.Errorf("writer: row %d: %w", row, err)
 		}
 		if w.t.Admit != nil {
 			if err := w.t.Admit(p, row); err != nil {
 				return err
 			}
 		}
-		w.parts = append(w.parts, &partition{Partition: p, number: len(w.parts), dir: w.t.directory(p)})
+		w.parts = append(w.parts, &partition{Partition: p, number: len(w.parts), dir: w.t.partitionDir(p)})
 		w.out.Partitions = append(w.out.Partitions, p)
 	}
 	return nil
@@ -173,7 +207,7 @@ func (w *Writer) distribute(ctx context.Context, cols []*vec.Vec, runs []run, or
 		if order != nil {
 			var err error
 			if data[i], err = vec.Take(cols[c], order); err != nil {
-				return fmt.Errorf("column %s: %w", w.t.Schema.Fields[c].Name, err)
+				return fmt.Errorf("writer: column %s: %w", w.t.Schema.Fields[c].Name, err)
 			}
 		}
 	}
@@ -182,11 +216,39 @@ func (w *Writer) distribute(ctx context.Context, cols []*vec.Vec, runs []run, or
 		for i, v := range data {
 			window[i] = v.Slice(r.from, r.to)
 		}
-		if err := w.appendRows(ctx, w.parts[r.id], window, r.to-r.from); err != nil {
-			return err
+		err := w.appendRows(ctx, w.parts[r.id], window, r.to-r.from)
+		if err == nil {
+			continue
 		}
+		// The message of the encoder does not know the row.
+		if i := w.t.refused(window, r.to-r.from); i >= 0 {
+			row := int64(r.from + i)
+			if order != nil {
+				row = int64(order[row])
+			}
+			return fmt.Errorf("writer: row %d: %w", w.out.Rows+row, err)
+		}
+		return err
 	}
 	return nil
+}
+
+// refused returns the first row that the encoder does not take, or -1.
+func (t *target) refused(cols []*vec.Vec, rows int) int {
+	pq, err := pqwrite.NewWriter(io.Discard, t.data, &pqwrite.Options{Parallel: 1})
+	if err != nil {
+		return -1
+	}
+	row := make([]*vec.Vec, len(cols))
+	for i := range rows {
+		for k, c := range cols {
+			row[k] = c.Slice(i, i+1)
+		}
+		if pq.Write(context.Background(), row, 1) != nil {
+			return i
+		}
+	}
+	return -1
 }
 
 func (w *Writer) appendRows(ctx context.Context, p *partition, cols []*vec.Vec, rows int) error {
@@ -200,9 +262,8 @@ func (w *Writer) appendRows(ctx context.Context, p *partition, cols []*vec.Vec, 
 		w.open = append(w.open, f)
 	}
 	f := p.file
-	w.held -= f.held
-	err := f.write(ctx, cols, rows)
-	w.held += f.held
+	err := f.pq.Write(ctx, cols, rows)
+	w.count(f)
 	if err != nil {
 		return err
 	}
@@ -212,40 +273,61 @@ func (w *Writer) appendRows(ctx context.Context, p *partition, cols []*vec.Vec, 
 	return w.relieve(ctx)
 }
 
-// relieve keeps the memory within its bound: the file that holds most is written
-// out, as a row group if that leaves room, else as a whole.
-func (w *Writer) relieve(ctx context.Context) error {
-	for w.held+w.uploads()+w.done.holding() > w.t.MaxMemory {
-		if len(w.open) == 0 {
-			if !w.done.wait(ctx) {
-				return w.done.failure()
-			}
-			continue
-		}
-		f := slices.MaxFunc(w.open, func(a, b *dataFile) int { return cmp.Compare(a.held, b.held) })
-		if f.held > uploadCost && w.uploads() < w.t.MaxMemory/2 {
-			w.held -= f.held
-			err := f.pq.Flush(ctx)
-			f.held = f.pq.Buffered()
-			w.held += f.held
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		w.finish(ctx, f)
-	}
-	return nil
+// count brings w.held up to date with what f holds.
+func (w *Writer) count(f *dataFile) {
+	w.held -= f.held
+	f.held = f.holding()
+	w.held += f.held
 }
 
-// uploads returns what open uploads hold, where the store is not this machine's.
-func (w *Writer) uploads() (n int64) {
-	if s := logstore.Scheme(w.t.Store.URL()); s == logstore.FileScheme || s == "mem" {
-		return 0
+// relieve keeps the memory within its bound. Files that are being completed free
+// theirs without help; only where open files hold nearly all of it is the one
+// that holds most written out.
+func (w *Writer) relieve(ctx context.Context) error {
+	for {
+		total := w.held + w.done.holding()
+		w.peak = max(w.peak, total)
+		switch {
+		case total <= w.t.MaxMemory:
+			return nil
+		case w.held <= w.t.MaxMemory/8*7 && w.done.wait():
+			if err := w.done.failure(); err != nil {
+				return err
+			}
+		case len(w.open) == 0:
+			if !w.done.wait() {
+				return w.done.failure()
+			}
+		default:
+			if err := w.writeOut(ctx); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// minGroup is the least that is worth a row group of its own.
+const minGroup = 4 << 20
+
+// writeOut frees what the largest file holds: it ends its row group if that is
+// large, and if an upload that stays open can be afforded; else the file ends.
+func (w *Writer) writeOut(ctx context.Context) error {
+	f := slices.MaxFunc(w.open, func(a, b *dataFile) int { return cmp.Compare(a.held, b.held) })
+	pages := f.pq.Buffered()
+	if pages < minGroup || f.sink.w == nil && (pages < w.t.uploadCost || w.uploads()+w.t.uploadCost > w.t.MaxMemory/2) {
+		w.finish(ctx, f)
+		return nil
+	}
+	err := f.pq.Flush(ctx)
+	w.count(f)
+	return err
+}
+
+// uploads returns what the open uploads hold beside pages.
+func (w *Writer) uploads() (n int64) {
 	for _, f := range w.open {
 		if f.sink.w != nil {
-			n += uploadCost
+			n += w.t.uploadCost
 		}
 	}
 	return n
@@ -257,49 +339,10 @@ func (w *Writer) finish(ctx context.Context, f *dataFile) {
 	last := len(w.open) - 1
 	w.open[f.index] = w.open[last]
 	w.open[f.index].index = f.index
+	w.open[last] = nil
 	w.open = w.open[:last]
 	w.held -= f.held
 	w.done.add(ctx, f)
-}
-
-func (d *finished) add(ctx context.Context, f *dataFile) {
-	d.mu.Lock()
-	d.held += f.held
-	d.published = append(d.published, f.name)
-	d.mu.Unlock()
-	d.slots <- struct{}{} // waits while enough are under way
-	d.wg.Go(func() {
-		file, err := f.finish(ctx)
-		d.mu.Lock()
-		d.held -= f.held
-		if err != nil {
-			d.err = errors.Join(d.err, err)
-		} else {
-			d.files = append(d.files, orderedFile{f.part.number, f.seq, *file})
-			d.bytes += file.Size
-		}
-		d.mu.Unlock()
-		<-d.slots
-	})
-}
-
-func (d *finished) holding() int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.held
-}
-
-func (d *finished) failure() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.err
-}
-
-// wait waits for a file under way; false if there was none, or all failed.
-func (d *finished) wait(context.Context) bool {
-	before := d.holding()
-	d.wg.Wait()
-	return before > d.holding()
 }
 
 func (w *Writer) progress() {
@@ -316,13 +359,16 @@ func (w *Writer) progress() {
 }
 
 // Close completes and publishes every file. When it returns without error they
-// are durable; no commit names them yet. After an error call Abort.
+// are durable; no commit names them yet. After an error call Abort. A second
+// Close is an error.
 func (w *Writer) Close(ctx context.Context) (*Output, error) {
 	if w.err == nil {
-		for len(w.open) > 0 {
+		for len(w.open) > 0 && w.done.failure() == nil {
 			w.finish(ctx, w.open[len(w.open)-1])
 		}
-		w.done.wg.Wait()
+	}
+	w.done.wg.Wait()
+	if w.err == nil {
 		w.err = w.done.failure()
 	}
 	if w.err != nil {
@@ -341,22 +387,27 @@ func (w *Writer) Close(ctx context.Context) (*Output, error) {
 
 var errClosed = errors.New("writer: closed")
 
-// Abort ends the writer and deletes every object that it has published or may
-// have published. It must not be called once a commit may name them. The error
-// lists objects that could not be deleted; vacuum finds them.
+// Abort ends the writer, stops its uploads and deletes every object that it has
+// published or may have published, those that Close returned among them: it must
+// not be called once a commit may name them. The error lists objects that could
+// not be deleted; another call tries those again, and vacuum finds them. The
+// context must be alive, also if another one's end is why Abort is called.
 func (w *Writer) Abort(ctx context.Context) error {
+	w.done.cancel()
 	w.done.wg.Wait()
 	w.err = errors.Join(errClosed, w.err)
 	for _, f := range w.open {
-		f.sink.abort()
+		f.abort()
 	}
-	w.open = nil
+	w.open, w.held = nil, 0
 	var errs []error
+	var left []string
 	for _, name := range w.done.published {
 		if err := w.t.Store.Delete(ctx, name); err != nil {
+			left = append(left, name)
 			errs = append(errs, fmt.Errorf("writer: delete %s: %w", name, err))
 		}
 	}
-	w.done.published = nil
+	w.done.published = left
 	return errors.Join(errs...)
 }
