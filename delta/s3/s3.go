@@ -97,6 +97,7 @@ func Open(ctx context.Context, url string, o *Options) (logstore.Store, error) {
 	return blobstore.New(b, d, blobstore.Config{
 		Name: "s3", URL: root, Prefix: keys,
 		RequestTimeout: o.RequestTimeout, PartSize: o.PartSize, Concurrency: o.Concurrency,
+		Unproven:       client.Options().BaseEndpoint != nil,
 		PermissionHint: "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID, role) and that they allow s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload here",
 	}), nil
 }

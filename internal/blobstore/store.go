@@ -89,6 +89,9 @@ type Config struct {
 	Concurrency    int // parts uploaded at once. Default 2.
 	// PermissionHint ends the message of a refused permission.
 	PermissionHint string
+	// Unproven says that the server is not the cloud's own, and may not honour
+	// conditional writes; see NeedsProbe.
+	Unproven bool
 	// NewToken returns a fresh unique text. Default: crypto/rand.
 	NewToken func() string
 }
@@ -135,6 +138,10 @@ func New(bucket *blob.Bucket, driver Driver, conf Config) *Store {
 
 // URL returns the root's URL.
 func (s *Store) URL() string { return s.conf.URL }
+
+// NeedsProbe reports whether [logstore.Probe] must pass before the first write:
+// the server is one that only speaks the cloud's protocol.
+func (s *Store) NeedsProbe() bool { return s.conf.Unproven }
 
 // Close closes the bucket and the driver.
 func (s *Store) Close() error {
