@@ -34,8 +34,13 @@ type app struct {
 	logFormat string
 	deadline  time.Duration
 
-	interrupted bool
-	exit        int // set by commands that end with a code of their own
+	exit int // set by commands that end with a code of their own
+
+	// What hints are about.
+	table, key string
+	writes     bool // the command is one that writes
+	made       bool // --create has made the table
+	asks       bool // status: a failure says neither yes nor no
 }
 
 // run runs one command line and returns the exit code.
@@ -53,6 +58,9 @@ func run(args []string, p *process) int {
 		return a.exit
 	}
 	code := a.code(err)
+	if a.asks && code == exitFailed {
+		code = exitUnknown // status: neither yes nor no
+	}
 	a.report(err, code)
 	return code
 }
@@ -109,8 +117,8 @@ write is true, also when the write failed.`,
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&a.output, "output", "o", "text", "what stdout is: text, or json (one object; lists one object a line)")
-	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress and no text about what was done")
-	f.BoolVarP(&a.verbose, "verbose", "v", false, "log what is ignored and fallen back from")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress, no warnings of the log and no text about what was done")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "log every step on stderr")
 	f.StringVar(&a.logFormat, "log-format", "text", "format of the log on stderr: text or json")
 	f.DurationVar(&a.deadline, "deadline", 0, "end after this time (10m, 90s), exit code 124")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -162,7 +170,10 @@ func (a *app) json() bool { return a.output == "json" }
 
 // options are those of the library.
 func (a *app) options() delta.Options {
-	level := slog.LevelError
+	level := slog.LevelWarn
+	if a.quiet {
+		level = slog.LevelError
+	}
 	if a.verbose {
 		level = slog.LevelDebug
 	}

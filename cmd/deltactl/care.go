@@ -19,7 +19,7 @@ func (a *app) checkpointCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.withDeadline(c.Context())
 			defer cancel()
-			url, err := writable(args[0])
+			url, err := a.writable(args[0])
 			if err != nil {
 				return err
 			}

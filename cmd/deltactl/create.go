@@ -34,7 +34,7 @@ processes that make a table at once one succeeds, and the others change nothing.
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.withDeadline(c.Context())
 			defer cancel()
-			url, err := writable(args[0])
+			url, err := a.writable(args[0])
 			if err != nil {
 				return err
 			}
@@ -44,6 +44,9 @@ processes that make a table at once one succeeds, and the others change nothing.
 			}
 			m, err := properties(props)
 			if err != nil {
+				return err
+			}
+			if err := partitionColumns(s, partitionBy); err != nil {
 				return err
 			}
 			tbl, err := delta.Create(ctx, url, s, &delta.CreateOptions{

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/deltalog/deltalog/delta"
@@ -60,21 +62,21 @@ func (a *app) code(err error) int {
 		return own.code
 	case errors.Is(err, delta.ErrCommitUnknown):
 		return exitUnknown
-	case is[*usageError](err), isUnknownCommand(err):
-		return exitUsage
 	case is[*delta.UnsupportedFeatureError](err), is[*schema.UnsupportedTypeError](err):
 		return exitUnsupported
+	case is[*usageError](err), is[*expr.Error](err), isUnknownCommand(err):
+		return exitUsage
 	case errors.Is(err, delta.ErrKeyReused):
 		return exitKeyReused
+	case errors.Is(err, errInterrupted): // what a broken off input looks like is no verdict on it
+		return exitInterrupted
+	case errors.Is(err, errDeadline):
+		return exitDeadline
 	case rejected(err):
 		return exitRejected
 	case errors.Is(err, delta.ErrTableNotFound), errors.Is(err, delta.ErrVersionNotFound):
 		return exitNotFound
-	case errors.Is(err, errInterrupted):
-		return exitInterrupted
-	case errors.Is(err, errDeadline):
-		return exitDeadline
-	case errors.Is(err, logstore.ErrPermission):
+	case errors.Is(err, logstore.ErrPermission), errors.Is(err, fs.ErrPermission):
 		return exitPermission
 	case errors.Is(err, delta.ErrConflict), errors.Is(err, delta.ErrRetriesExhausted):
 		return exitConflict
@@ -127,8 +129,29 @@ func (a *app) report(err error, code int) {
 	}
 }
 
-// hint is one line: what to do next.
+// hint is one line: what to do next, with this run's table and key.
 func (a *app) hint(err error, code int) string {
+	h := a.advice(err, code)
+	if a.table != "" {
+		h = strings.ReplaceAll(h, "TABLE", shellWord(a.table))
+	}
+	if a.key != "" {
+		h = strings.ReplaceAll(h, "KEY", shellWord(a.key))
+	}
+	return h
+}
+
+// shellWord quotes what a shell would not take as one word.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+
+func (a *app) advice(err error, code int) string {
 	switch {
 	case errors.Is(err, delta.ErrEmptyInput):
 		return "give --on-empty noop to accept an empty input, or --on-empty truncate to empty what is replaced"
@@ -143,13 +166,29 @@ func (a *app) hint(err error, code int) string {
 	case is[*schema.MismatchError](err):
 		return "see the table's columns with deltactl schema TABLE; --schema-mode merge lets it grow new columns"
 	}
+	if errors.Is(err, delta.ErrVersionNotFound) {
+		return "deltactl history TABLE lists the versions"
+	}
+	if !a.writes && reading[code] != "" {
+		return reading[code]
+	}
 	return hints[code]
+}
+
+// reading are the hints of commands that commit nothing anyway.
+var reading = map[int]string{
+	exitNotFound:    "check the path; deltactl create and --create make a table",
+	exitUnsupported: "use an engine that has the feature, or drop it from the table",
+	exitDeadline:    "run the command again with more time",
+	exitInterrupted: "run the command again",
+	exitFailed:      "mend what the message names, then run the command again",
+	exitUnknown:     "run the command again when the table can be read",
 }
 
 var hints = map[int]string{
 	exitUsage:       "see deltactl help, or the command with --help",
 	exitPermission:  "check the credentials (deltactl help environment) and the file modes or bucket policy",
-	exitNotFound:    "check the path; --create makes a table, deltactl history TABLE lists its versions",
+	exitNotFound:    "check the path; --create makes the table",
 	exitConflict:    "nothing was committed; run the command again",
 	exitKeyReused:   "see deltactl status TABLE --key KEY; another key, or --on-replay, says that this is other work",
 	exitUnknown:     "run the same command with the same key again: it is applied once; deltactl status TABLE --key KEY tells whether it landed",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/reader"
+	"github.com/deltalog/deltalog/txlog"
 )
 
 // scanFlags choose rows and columns.
@@ -34,19 +36,37 @@ func (a *app) scan(ctx context.Context, arg string, s *scanFlags) (sc *reader.Sc
 		}
 	}
 	if s.limit < 0 {
-		return nil, nil, usagef("--limit is %d, want 0 or more", s.limit)
+		return nil, nil, usagef("the number of rows is %d, want 0 or more", s.limit)
 	}
 	tbl, snap, err := a.open(ctx, arg)
 	if err != nil {
 		return nil, nil, err
 	}
 	o := a.options()
+	if err := known(snap, s.columns); err != nil {
+		_ = tbl.Close()
+		return nil, nil, err
+	}
 	sc, err = reader.New(snap, &reader.Options{Columns: s.columns, Where: where, Limit: s.limit, Env: o.Env})
 	if err != nil {
 		_ = tbl.Close()
-		return nil, nil, usage(err)
+		return nil, nil, err
 	}
 	return sc, func() { _ = tbl.Close() }, nil
+}
+
+// known finds mistakes in --columns.
+func known(snap *txlog.Snapshot, columns []string) error {
+	table, err := snap.Schema()
+	if err != nil {
+		return err
+	}
+	for _, c := range columns {
+		if table.Find(c) < 0 {
+			return usagef("--columns %s: the table has no such column", c)
+		}
+	}
+	return nil
 }
 
 func (a *app) exportCmd() *cobra.Command {
@@ -87,13 +107,17 @@ func (a *app) export(ctx context.Context, arg string, s *scanFlags, to, format s
 	}
 	defer done()
 	if to == "-" {
-		return writeRows(ctx, a.stdout, f, sc)
+		return writeRows(ctx, a.stdout, f, "", sc)
 	}
-	return intoFile(to, func(w io.Writer) error { return writeRows(ctx, w, f, sc) })
+	z := files.CompressionOf(to)
+	if f == files.Parquet && z != files.Uncompressed {
+		return usagef("--to %s: Parquet is compressed inside, not as a whole", to)
+	}
+	return intoFile(to, func(w io.Writer) error { return writeRows(ctx, w, f, z, sc) })
 }
 
-func writeRows(ctx context.Context, w io.Writer, f files.Format, sc *reader.Scan) error {
-	out, err := files.NewWriter(w, f, sc.Schema(), nil)
+func writeRows(ctx context.Context, w io.Writer, f files.Format, z files.Compression, sc *reader.Scan) error {
+	out, err := files.NewWriter(w, f, sc.Schema(), &files.WriterOptions{Compression: z})
 	if err != nil {
 		return err
 	}
@@ -108,8 +132,12 @@ func writeRows(ctx context.Context, w io.Writer, f files.Format, sc *reader.Scan
 	return out.Close()
 }
 
-// intoFile makes a file with what write writes, or none.
+// intoFile makes a file with what write writes, or none. A device or a named pipe
+// is written as it is.
 func intoFile(name string, write func(io.Writer) error) (err error) {
+	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
+		return intoDevice(name, write)
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
 	if err != nil {
 		return err
@@ -130,6 +158,14 @@ func intoFile(name string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+func intoDevice(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 func (a *app) headCmd() *cobra.Command {
@@ -156,7 +192,7 @@ func (a *app) head(ctx context.Context, arg string, s *scanFlags) error {
 	}
 	defer done()
 	if a.json() {
-		return writeRows(ctx, a.stdout, files.NDJSON, sc)
+		return writeRows(ctx, a.stdout, files.NDJSON, "", sc)
 	}
 	var columns []string
 	for _, f := range sc.Schema().Fields() {

@@ -40,6 +40,9 @@ func (k *keys) check() error {
 	if n > 1 {
 		return usagef("give one of --key, --key-from and --txn")
 	}
+	if _, err := k.sequence(); err != nil {
+		return err
+	}
 	if k.onReplay != "" && k.key == "" && k.keyFrom == "" {
 		return usagef("--on-replay has no meaning without --key or --key-from")
 	}
@@ -58,15 +61,7 @@ func (k *keys) apply(a *app, o *delta.WriteOptions) error {
 	o.OnReplay = policies[k.onReplay]
 	switch {
 	case k.txn != "":
-		i := strings.LastIndexByte(k.txn, ':')
-		if i <= 0 {
-			return usagef("--txn is %q, want APP:VERSION", k.txn)
-		}
-		v, err := strconv.ParseInt(k.txn[i+1:], 10, 64)
-		if err != nil || v < 0 {
-			return usagef("--txn is %q, want APP:VERSION with a version of 0 or more", k.txn)
-		}
-		o.Txn = &delta.Txn{AppID: k.txn[:i], Version: v}
+		o.Txn, _ = k.sequence() // checked before
 	case k.keyFrom == "content":
 		o.ContentKey = true
 	case k.keyFrom != "":
@@ -83,6 +78,22 @@ func (k *keys) apply(a *app, o *delta.WriteOptions) error {
 		o.Key = k.key
 	}
 	return nil
+}
+
+// sequence reads --txn.
+func (k *keys) sequence() (*delta.Txn, error) {
+	if k.txn == "" {
+		return nil, nil
+	}
+	i := strings.LastIndexByte(k.txn, ':')
+	if i <= 0 {
+		return nil, usagef("--txn is %q, want APP:VERSION", k.txn)
+	}
+	v, err := strconv.ParseInt(k.txn[i+1:], 10, 64)
+	if err != nil || v < 0 {
+		return nil, usagef("--txn is %q, want APP:VERSION with a version of 0 or more", k.txn)
+	}
+	return &delta.Txn{AppID: k.txn[:i], Version: v}, nil
 }
 
 // orchestratorKey builds a key that names the task and the data interval. It

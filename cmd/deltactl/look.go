@@ -220,12 +220,9 @@ func (a *app) txnsCmd() *cobra.Command {
 func (a *app) statusCmd() *cobra.Command {
 	var key string
 	c := a.look("status TABLE --key KEY", "Tell whether work under a key is in the table", `  deltactl status s3://lake/orders --key orders/2026-01-05; echo $?`, func(ctx context.Context, t *delta.Table, _ *txlog.Snapshot) error {
-		if key == "" {
-			return usagef("give the key with --key")
-		}
 		applied, err := t.Lookup(ctx, key)
 		if err != nil {
-			return &codeError{exitUnknown, fmt.Errorf("cannot tell whether key %q is in the table: %w", key, err)}
+			return err
 		}
 		out := map[string]any{"key": key, "applied": applied != nil, "version": nil}
 		line := fmt.Sprintf("key %q is not in the table", key)
@@ -251,6 +248,13 @@ func (a *app) statusCmd() *cobra.Command {
 		return nil
 	})
 	c.Flags().StringVar(&key, "key", "", "the key, or the APP of --txn")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if key == "" {
+			return usagef("give the key with --key")
+		}
+		a.asks, a.key = true, key
+		return nil
+	}
 	return c
 }
 

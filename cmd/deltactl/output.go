@@ -99,14 +99,14 @@ func resultText(r *delta.Result) string {
 	if r.DryRun {
 		verb = "would have " + verb
 	}
-	fmt.Fprintf(&b, "%s%s in version %d: %s rows in %d files, %s", verb, some(r.Partitions), r.Version,
-		count(r.RowsAdded), r.FilesAdded, size(r.BytesAdded))
+	fmt.Fprintf(&b, "%s%s in version %d: %s in %s, %s", verb, some(r.Partitions), r.Version,
+		plural(r.RowsAdded, "row"), plural(r.FilesAdded, "file"), size(r.BytesAdded))
 	if r.FilesRemoved > 0 {
 		rows := "rows"
 		if r.RowsRemoved >= 0 {
-			rows = count(r.RowsRemoved) + " rows"
+			rows = plural(r.RowsRemoved, "row")
 		}
-		fmt.Fprintf(&b, "; took out %s in %d files", rows, r.FilesRemoved)
+		fmt.Fprintf(&b, "; took out %s in %s", rows, plural(r.FilesRemoved, "file"))
 	}
 	if r.Recovered {
 		b.WriteString("; the store's answer was lost, the log says that it landed")
@@ -124,6 +124,14 @@ func some(partitions []string) string {
 	default:
 		return fmt.Sprintf(" %s … %s (%d partitions)", partitions[0], partitions[n-1], n)
 	}
+}
+
+// plural counts things.
+func plural(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return count(n) + " " + thing
 }
 
 // count writes 1204331 as 1,204,331.

@@ -25,6 +25,9 @@ func parseTable(arg string) (tableArg, error) {
 	if arg == "" {
 		return t, usagef("TABLE is empty")
 	}
+	if strings.Contains(arg, "://") && strings.ContainsAny(arg, "?#") {
+		return t, usagef("TABLE %q has parameters: none are taken from URLs, see deltactl help urls", arg)
+	}
 	if i := strings.LastIndexByte(arg, '@'); i > 0 {
 		suffix := arg[i+1:]
 		if n, ok := strings.CutPrefix(suffix, "v"); ok {
@@ -47,6 +50,7 @@ func (a *app) open(ctx context.Context, arg string) (*delta.Table, *txlog.Snapsh
 	if err != nil {
 		return nil, nil, err
 	}
+	a.table = t.url
 	o := a.options()
 	tbl, err := delta.Open(ctx, t.url, &o)
 	if err != nil {
@@ -61,8 +65,9 @@ func (a *app) open(ctx context.Context, arg string) (*delta.Table, *txlog.Snapsh
 }
 
 // writable refuses a version after the name of a table that is to be written.
-func writable(arg string) (string, error) {
+func (a *app) writable(arg string) (string, error) {
 	t, err := parseTable(arg)
+	a.table, a.writes = t.url, true
 	if err == nil && t.pinned {
 		return "", usagef("%s: an old version cannot be written", arg)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -58,7 +60,12 @@ func (a *app) openInput(ctx context.Context, in *input, s *schema.Struct) (*file
 	if len(in.from) == 0 {
 		return nil, usagef("give the input with --from FILE, or --from - for stdin")
 	}
-	o := &files.Options{Format: files.Format(in.format), Schema: s, Null: in.null, NoHeader: in.noHeader, Stdin: a.stdin}
+	if f := files.Format(in.format); f != "" && !f.Valid() {
+		return nil, usagef("--format is %q, want parquet, csv, ndjson or arrow", in.format)
+	}
+	o := &files.Options{
+		Format: files.Format(in.format), Schema: s, Null: in.null, NoHeader: in.noHeader, Stdin: patient{ctx, a.stdin},
+	}
 	if in.delimiter != "" {
 		r := []rune(strings.ReplaceAll(in.delimiter, `\t`, "\t"))
 		if len(r) != 1 {
@@ -142,27 +149,46 @@ func (a *app) writeCmd(verb, use, short, long, example string, replaces bool, wr
 func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write writeFunc) error {
 	ctx, cancel := a.withDeadline(ctx)
 	defer cancel()
-	res := &delta.Result{Operation: verb, State: delta.NotCommitted, Version: delta.NoVersion}
-	err := a.doWrite(ctx, arg, w, write, &res)
+	a.key = w.key
+	res := &delta.Result{Operation: verb, State: delta.NotCommitted, Version: delta.NoVersion, Key: w.key, DryRun: w.dryRun}
+	before := res
+	err := a.doWrite(ctx, verb, arg, w, write, &res)
 	err = cause(ctx, err)
 	res.Operation = verb
+	if a.made && res.State != delta.Committed {
+		res.Warnings = append(res.Warnings, fmt.Errorf("the table has been made, and has no rows of this input"))
+	}
 	code := exitDone
 	if err != nil {
 		code = a.code(err)
 	} else if res.State == delta.NoOp || res.State == delta.AlreadyApplied {
 		code = w.noopCode
 	}
+	if res.Key != "" {
+		a.key = res.Key
+	}
+	res.Retryable = a.retryable(res.Retryable || res == before, code)
 	a.exit = code
 	a.printResult(res, err, code)
 	return err
 }
 
-func (a *app) doWrite(ctx context.Context, arg string, w *writeFlags, write writeFunc, res **delta.Result) error {
-	url, err := writable(arg)
+// retryable corrects what the library says, which does not know the input's own
+// errors, nor those from before the write began.
+func (a *app) retryable(maybe bool, code int) bool {
+	switch code {
+	case exitFailed, exitConflict, exitUnknown, exitDeadline, exitInterrupted:
+		return maybe
+	}
+	return false
+}
+
+func (a *app) doWrite(ctx context.Context, verb, arg string, w *writeFlags, write writeFunc, res **delta.Result) error {
+	url, err := a.writable(arg)
 	if err != nil {
 		return err
 	}
-	o, err := w.options()
+	o, err := w.options(a, verb)
 	if err != nil {
 		return err
 	}
@@ -188,15 +214,12 @@ func (a *app) doWrite(ctx context.Context, arg string, w *writeFlags, write writ
 		if err != nil {
 			return err
 		}
-		if w.schemaMode == "merge" {
-			table = nil // new columns have types only by inference
-		}
 		if src, err = a.openInput(ctx, &w.input, table); err != nil {
 			return err
 		}
 	}
 	defer src.Close()
-	if err := w.finish(a, ctx, tbl, o); err != nil {
+	if err := w.finish(ctx, a, verb, tbl, o); err != nil {
 		return err
 	}
 	p := a.progress()
@@ -229,18 +252,33 @@ func (a *app) createFrom(ctx context.Context, url string, w *writeFlags) (*delta
 		_ = src.Close()
 		return nil, nil, err
 	}
-	if w.dryRun {
+	if err := partitionColumns(s, w.partitionBy); err != nil {
 		_ = src.Close()
-		return nil, nil, usagef("--dry-run needs a table that exists: make it with deltactl create first")
+		return nil, nil, err
+	}
+	o := a.options()
+	if w.dryRun { // the plan is made on a table in memory
+		o.Store = memstore.New(nil)
 	}
 	tbl, err := delta.Create(ctx, url, s, &delta.CreateOptions{
-		Options: a.options(), PartitionBy: w.partitionBy, Properties: props, IfNotExists: true,
+		Options: o, PartitionBy: w.partitionBy, Properties: props, IfNotExists: true,
 	})
 	if err != nil {
 		_ = src.Close()
 		return nil, nil, err
 	}
+	a.made = !w.dryRun
 	return tbl, src, nil
+}
+
+// partitionColumns finds mistakes in --partition-by.
+func partitionColumns(s *schema.Struct, names []string) error {
+	for _, n := range names {
+		if s.Find(n) < 0 {
+			return usagef("--partition-by %s: the input has no such column", n)
+		}
+	}
+	return nil
 }
 
 func properties(kvs []string) (map[string]string, error) {
@@ -256,13 +294,16 @@ func properties(kvs []string) (map[string]string, error) {
 }
 
 // options turns flags into options, as far as that needs no table.
-func (w *writeFlags) options() (*delta.WriteOptions, error) {
+func (w *writeFlags) options(a *app, verb string) (*delta.WriteOptions, error) {
 	o := &delta.WriteOptions{MinRows: w.minRows, DryRun: w.dryRun, UserMetadata: w.message}
 	switch w.onEmpty {
 	case "error":
 	case "noop":
 		o.OnEmpty = delta.EmptyNoOp
 	case "truncate":
+		if verb == "append" {
+			return nil, usagef("--on-empty truncate: an append replaces nothing that could be emptied")
+		}
 		o.OnEmpty = delta.EmptyTruncate
 	default:
 		return nil, usagef("--on-empty is %q, want error, noop or truncate", w.onEmpty)
@@ -287,19 +328,38 @@ func (w *writeFlags) options() (*delta.WriteOptions, error) {
 	if w.minRows < 0 {
 		return nil, usagef("--min-rows is %d, want 0 or more", w.minRows)
 	}
-	return o, w.keys.check()
+	if len(w.from) == 0 {
+		return nil, usagef("give the input with --from FILE, or --from - for stdin")
+	}
+	if err := w.keys.check(); err != nil {
+		return nil, err
+	}
+	// The orchestrator's variables are looked for before anything is made.
+	return o, w.keys.apply(a, o)
 }
 
 // finish adds what depends on the table: declared partitions and the key.
-func (w *writeFlags) finish(a *app, ctx context.Context, t *delta.Table, o *delta.WriteOptions) error {
+func (w *writeFlags) finish(ctx context.Context, a *app, verb string, t *delta.Table, o *delta.WriteOptions) error {
 	s, err := t.Snapshot(ctx, delta.At{})
 	if err != nil {
 		return err
+	}
+	by, err := s.PartitionColumns()
+	if err != nil {
+		return err
+	}
+	if verb == "replace-partition" && len(by) == 0 {
+		return usagef("the table is not partitioned: deltactl reload replaces all of it")
 	}
 	for _, p := range w.partitions {
 		d, err := delta.ParsePartition(p, s.Metadata().PartitionColumns)
 		if err != nil {
 			return usage(err)
+		}
+		for i := range by {
+			if _, err := schema.ParsePartition(by[i].Type, d[by[i].Name], nil); err != nil {
+				return usagef("--partition %s: column %s: %w", p, by[i].Name, err)
+			}
 		}
 		o.Partitions = append(o.Partitions, d)
 	}
