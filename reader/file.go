@@ -40,7 +40,7 @@ func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 	got, err := io.ReadFull(r, buf)
 	in.s.metrics.bytes.Add(int64(got))
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("the object ends at byte %d, the log says that it has %d bytes", off+int64(got), in.size)
+		return nil, fmt.Errorf("the object ends before byte %d, the log says that it has %d bytes", off+n, in.size)
 	}
 	return buf, err
 }
@@ -50,8 +50,10 @@ type fileScan struct {
 	s     *Scan
 	add   *txlog.AddFile
 	where *expr.Predicate // with this file's partition values; nil: all rows
+	head  int64           // rows that are still wanted, without a where; -1: all
 	file  *pqread.File
 	proj  *pqread.Projection
+	test  *pqread.Projection // where's columns only; nil: there is none
 	prune *pruner
 	dead  *dv.Bitmap
 	parts []partColumn
@@ -65,8 +67,8 @@ type partColumn struct {
 
 // wrap names the file.
 func (s *Scan) wrap(add *txlog.AddFile, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
+	if err == nil {
+		return nil
 	}
 	hint := ""
 	if errors.Is(err, logstore.ErrNotExist) {
@@ -79,7 +81,7 @@ func (s *Scan) wrap(add *txlog.AddFile, err error) error {
 // openFile reads the footer and the deletion vector. A nil fileScan means that no
 // row of the file is wanted.
 func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (*fileScan, error) {
-	f := &fileScan{s: s, add: add}
+	f := &fileScan{s: s, add: add, head: -1}
 	name, err := add.ObjectName(s.snap.Store().URL())
 	if err != nil {
 		return nil, err
@@ -94,21 +96,18 @@ func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (
 			f.where = nil
 		}
 	}
-	for _, i := range s.parts {
-		v, err := s.partitionValue(&s.cols[i], add.PartitionValues)
-		if err != nil {
-			return nil, fmt.Errorf("partition column %s: %w", s.cols[i].field.Name, err)
-		}
-		one, err := schemavec.Constant(v, s.cols[i].field.Type, 1)
-		if err != nil {
-			return nil, err
-		}
-		f.parts = append(f.parts, partColumn{col: i, value: one})
+	if f.where == nil && s.opts.Limit > 0 {
+		f.head = s.opts.Limit
+	}
+	if err := f.partitions(); err != nil {
+		return nil, err
 	}
 	s.metrics.filesScanned.Add(1)
+	// Held at once: the bytes of two row groups, or of three while a predicate's
+	// columns are read before the others; and a batch each that is being decoded,
+	// waiting and in use.
 	f.file, err = pqread.Open(ctx, &input{s: s, name: name, size: add.Size}, &pqread.Options{
-		Parallel: parallel, MaxBuffered: max(s.opts.MaxMemory/int64(4*s.opts.Parallel), 4<<20),
-		BatchBytes: max(s.opts.MaxMemory/int64(8*s.opts.Parallel), 1<<20),
+		Parallel: parallel, MaxBuffered: max(s.opts.share()/6, 1<<20), BatchBytes: max(s.opts.share()/8, 1<<20),
 	})
 	if err != nil {
 		return nil, err
@@ -118,6 +117,11 @@ func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (
 	}
 	if f.where != nil {
 		f.prune = s.newPruner(f.where, f.proj)
+		if len(s.whereData.Fields) < len(s.data.Fields) {
+			if f.test, err = f.file.Project(s.whereData, s.mapping); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := f.rowCount(); err != nil {
 		return nil, err
@@ -126,6 +130,33 @@ func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (
 		f.dead, err = s.deletionVector(ctx, add, f.file.Rows())
 	}
 	return f, err
+}
+
+// partitions makes the partition columns.
+func (f *fileScan) partitions() error {
+	for _, i := range f.s.parts {
+		c := &f.s.cols[i]
+		v, err := f.s.partitionValue(c, f.add.PartitionValues)
+		if err != nil {
+			return fmt.Errorf("partition column %s: %w", c.field.Name, err)
+		}
+		one, err := schemavec.Constant(v, c.field.Type, 1)
+		if err != nil {
+			return err
+		}
+		f.parts = append(f.parts, partColumn{col: i, value: one})
+	}
+	return nil
+}
+
+// batchRows keeps batches small where partition values are long: each row has
+// them.
+func (f *fileScan) batchRows() int {
+	long := int64(1)
+	for _, p := range f.parts {
+		long += int64(len(p.value.Data))
+	}
+	return int(max(min(int64(f.s.opts.BatchRows), f.s.opts.share()/8/long), 1))
 }
 
 // rowCount compares the file with what the log says. A deletion vector counts
@@ -172,6 +203,7 @@ func (s *Scan) deletionVector(ctx context.Context, add *txlog.AddFile, rows int6
 	}
 	defer r.Close()
 	framed, err := io.ReadAll(io.LimitReader(r, n))
+	s.metrics.bytes.Add(int64(len(framed)))
 	if err != nil {
 		return nil, fmt.Errorf("deletion vector %s: %w", name, err)
 	}
@@ -203,6 +235,14 @@ func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selecti
 		}
 		sel = intersect(sel, live)
 	}
+	if f.head >= 0 {
+		sel = first(all(sel, g.Rows), f.head)
+		f.head -= count(sel)
+	}
+	f.s.metrics.rowsRead.Add(count(all(sel, g.Rows)))
+	if f.test != nil && f.sparse(g) {
+		return f.survivors(ctx, group, all(sel, g.Rows))
+	}
 	return sel, nil
 }
 
@@ -210,12 +250,11 @@ func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selecti
 func (f *fileScan) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		choose := func(group int) (pqread.Selection, error) { return f.selection(ctx, group) }
-		for b, err := range f.proj.Batches(ctx, &pqread.ScanOptions{BatchRows: f.s.opts.BatchRows, Select: choose}) {
+		for b, err := range f.proj.Batches(ctx, &pqread.ScanOptions{BatchRows: f.batchRows(), Select: choose}) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			f.s.metrics.rowsRead.Add(int64(b.Rows))
 			rec, err := f.assemble(b)
 			if err != nil || rec != nil {
 				if !yield(rec, err) || err != nil {
@@ -231,10 +270,7 @@ func (f *fileScan) assemble(b *pqread.Batch) (arrow.RecordBatch, error) {
 	cols := make([]*vec.Vec, len(f.s.cols))
 	for i := range f.s.cols {
 		if c := &f.s.cols[i]; !c.part {
-			cols[i] = b.Columns[c.data]
-			if cols[i].Kind == vec.Null {
-				cols[i] = vec.AllNull(schemavec.Empty(c.field.Type), b.Rows)
-			}
+			cols[i] = typed(b.Columns[c.data], c)
 		}
 	}
 	rows := b.Rows
@@ -244,7 +280,10 @@ func (f *fileScan) assemble(b *pqread.Batch) (arrow.RecordBatch, error) {
 		if sel, err = f.where.Eval(cols, rows); err != nil {
 			return nil, err
 		}
-		if rows = sel.Count(); rows == 0 {
+		rows = sel.Count()
+		f.s.metrics.tested.Add(int64(b.Rows))
+		f.s.metrics.passed.Add(int64(rows))
+		if rows == 0 {
 			return nil, nil
 		}
 	}
@@ -266,6 +305,14 @@ func (f *fileScan) assemble(b *pqread.Batch) (arrow.RecordBatch, error) {
 		out[i] = a
 	}
 	return array.NewRecordBatch(f.s.out, out, int64(rows)), nil
+}
+
+// typed gives a column that the file lacks the layout of its type.
+func typed(v *vec.Vec, c *column) *vec.Vec {
+	if v.Kind == vec.Null {
+		return vec.AllNull(schemavec.Empty(c.field.Type), v.Len)
+	}
+	return v
 }
 
 // partition returns a partition column of n rows.

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 
@@ -14,8 +15,9 @@ import (
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
-// files returns the options that leave out files without wanted rows.
-func (s *Scan) files() *txlog.FilesOptions {
+// files returns the options that leave out files without wanted rows, and count
+// them in m.
+func (s *Scan) files(m *counters) *txlog.FilesOptions {
 	if s.where == nil {
 		return &txlog.FilesOptions{}
 	}
@@ -26,10 +28,10 @@ func (s *Scan) files() *txlog.FilesOptions {
 			if err != nil {
 				return true // reading the file reports it
 			}
-			m, constant := p.Constant()
-			keep := !constant || m == expr.All
+			match, constant := p.Constant()
+			keep := !constant || match == expr.All
 			if !keep {
-				s.metrics.filesPartition.Add(1)
+				m.partitions.Add(1)
 			}
 			return keep
 		},
@@ -38,7 +40,7 @@ func (s *Scan) files() *txlog.FilesOptions {
 			defer pool.Put(f)
 			keep := s.mayMatch(a, f)
 			if !keep {
-				s.metrics.filesStats.Add(1)
+				m.filesStats.Add(1)
 			}
 			return keep
 		},
@@ -84,12 +86,10 @@ func (s *Scan) mayMatch(a *txlog.AddFile, f *stats.File) bool {
 			continue // folded into p
 		}
 		c := &f.Columns[leaf]
-		b := &bounds[i]
-		b.Min, b.Max = c.Min, c.Max
-		// PROTOCOL.md, "Per-file Statistics": with wide bounds a null count says
-		// something only if no row or every row is null.
-		b.HasNullCount = c.NullCount == 0 || c.NullCount > 0 && (f.TightBounds || c.NullCount == f.NumRecords)
-		b.NullCount = c.NullCount
+		if f.NumRecords >= 0 && c.NullCount > f.NumRecords {
+			c.NullCount = -1 // nonsense
+		}
+		bounds[i] = expr.FromStats(c, s.layout.Leaves()[leaf].Type, f.TightBounds)
 	}
 	rows := f.NumRecords
 	if a.DeletionVector != nil && rows == 0 {
@@ -128,7 +128,11 @@ func (r *pruner) match(rows int64, all []*pqread.Bounds, at []int) expr.Match {
 			continue
 		}
 		t := r.p.Columns()[k].Type
-		bounds[k] = expr.Bounds{NullCount: b.Nulls[at[k]], HasNullCount: b.Nulls[at[k]] >= 0}
+		nulls, span := b.Nulls[at[k]], b.Rows[at[k]]
+		if nulls == span.End-span.Start {
+			nulls = math.MaxInt64 // all, whatever rows is
+		}
+		bounds[k] = expr.Bounds{NullCount: nulls, HasNullCount: nulls >= 0}
 		if b.Min.Kind != vec.Null {
 			bounds[k].Min, bounds[k].Max = schemavec.Value(b.Min, t, at[k]), schemavec.Value(b.Max, t, at[k])
 		}
@@ -200,26 +204,4 @@ func (r *pruner) mayMatch(group int, rows int64, k int, pages *pqread.Bounds) pq
 		sel = append(sel, p)
 	}
 	return sel
-}
-
-// intersect returns the rows that are in both; nil is all rows.
-func intersect(a, b pqread.Selection) pqread.Selection {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	out := pqread.Selection{}
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		if r := (pqread.Range{Start: max(a[i].Start, b[j].Start), End: min(a[i].End, b[j].End)}); r.Start < r.End {
-			out = append(out, r)
-		}
-		if a[i].End < b[j].End {
-			i++
-		} else {
-			j++
-		}
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
 )
 
@@ -42,9 +43,14 @@ func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] 
 					return
 				}
 			}
+			// Whoever reads a file gives it up without a word when ctx is done: what
+			// comes after it must not follow.
+			if ctx.Err() != nil {
+				break
+			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(nil, err)
+			yield(nil, fmt.Errorf("reader: %s: %w", s.snap.Store().URL(), err))
 		}
 	}
 }
@@ -58,11 +64,15 @@ type result struct {
 // each, and at most Parallel of them are being read. A file's channel holds one
 // batch, which with the one being decoded bounds the memory.
 func (s *Scan) start(ctx context.Context, wg *sync.WaitGroup) <-chan chan result {
-	files := make(chan chan result, s.opts.Parallel)
+	ahead := s.opts.Parallel
+	if s.opts.Limit > 0 && s.opts.Limit <= int64(s.opts.BatchRows) && s.where == nil {
+		ahead = 0 // most likely the first file has all rows wanted
+	}
+	files := make(chan chan result, ahead)
 	slots := make(chan struct{}, s.opts.Parallel)
 	wg.Go(func() {
 		defer close(files)
-		for add, err := range s.snap.Files(ctx, s.files()) {
+		for add, err := range s.snap.Files(ctx, s.files(s.metrics)) {
 			out := make(chan result, 1)
 			if err != nil {
 				out <- result{err: fmt.Errorf("reader: files of version %d of %s: %w", s.snap.Version(), s.snap.Store().URL(), err)}
@@ -111,17 +121,23 @@ func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile, out chan<- resu
 // Files yields the files that the scan reads: those that partition values and
 // statistics do not rule out. No data file is opened.
 func (s *Scan) Files(ctx context.Context) iter.Seq2[*txlog.AddFile, error] {
-	return s.snap.Files(ctx, s.files())
+	return s.snap.Files(ctx, s.files(&counters{}))
 }
 
 // Count returns the number of rows that the scan selects. It is taken from the
-// log where that knows it, and no data file is read then.
+// log where that knows it; else the columns of the predicate are read, and no
+// others.
 func (s *Scan) Count(ctx context.Context) (int64, error) {
 	if n, known, err := s.KnownCount(ctx); known || err != nil {
 		return n, err
 	}
+	c := &Scan{snap: s.snap, opts: s.opts, metrics: s.metrics}
+	c.opts.Columns = []string{}
+	if err := c.plan(); err != nil {
+		return 0, err
+	}
 	var rows int64
-	for rec, err := range s.Batches(ctx) {
+	for rec, err := range c.Batches(ctx) {
 		if err != nil {
 			return 0, err
 		}
@@ -131,21 +147,25 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 }
 
 // KnownCount returns the number of rows that the scan selects if the log knows
-// it: every file's statistics count its rows, and there is no predicate.
+// it: the statistics of every file count its rows, and the predicate, if there is
+// one, is about partition columns only. No data file is opened.
 func (s *Scan) KnownCount(ctx context.Context) (rows int64, known bool, err error) {
-	if s.where != nil {
+	if len(s.whereCols) > 0 {
 		return 0, false, nil
 	}
-	for add, err := range s.snap.Files(ctx, nil) {
+	for add, err := range s.Files(ctx) {
 		if err != nil {
-			return 0, false, err
+			return 0, false, fmt.Errorf("reader: files of version %d of %s: %w", s.snap.Version(), s.snap.Store().URL(), err)
 		}
 		n, err := add.NumRecords()
-		if err != nil {
+		if err != nil || !s.allRows(add) {
 			return 0, false, nil
 		}
 		if add.DeletionVector != nil {
 			n -= add.DeletionVector.Cardinality
+		}
+		if n < 0 {
+			return 0, false, nil // reading the file says what is wrong
 		}
 		rows += n
 	}
@@ -153,4 +173,17 @@ func (s *Scan) KnownCount(ctx context.Context) (rows int64, known bool, err erro
 		rows = min(rows, s.opts.Limit)
 	}
 	return rows, true, nil
+}
+
+// allRows reports whether the predicate is true for each row of a file.
+func (s *Scan) allRows(add *txlog.AddFile) bool {
+	if s.where == nil {
+		return true
+	}
+	p, err := s.whereFor(add.PartitionValues)
+	if err != nil {
+		return false
+	}
+	m, constant := p.Constant()
+	return constant && m == expr.All
 }

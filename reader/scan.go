@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,9 +32,11 @@ type Options struct {
 
 	// BatchRows is the most rows of a batch. Default: 65,536.
 	BatchRows int
-	// Parallel is how many files are read at once. Default: GOMAXPROCS.
+	// Parallel is how many files are read at once, if MaxMemory has 32 MiB for
+	// each. Default: GOMAXPROCS.
 	Parallel int
-	// MaxMemory bounds what is fetched and decoded ahead, in bytes. Default: 256 MiB.
+	// MaxMemory bounds what is fetched and decoded ahead, in bytes, down to what
+	// one page of each column and one row take. Default: 256 MiB.
 	MaxMemory int64
 	// PartitionZone is the zone of timestamps in partition values that name none.
 	// Default: UTC.
@@ -56,9 +59,14 @@ func (o *Options) withDefaults() Options {
 	if d.MaxMemory <= 0 {
 		d.MaxMemory = 256 << 20
 	}
+	// Less memory for each file would mean many small requests.
+	d.Parallel = int(min(int64(d.Parallel), max(d.MaxMemory/(32<<20), 1)))
 	d.Env = d.Env.WithDefaults()
 	return d
 }
+
+// share is what one of the files that are read at once may take.
+func (o *Options) share() int64 { return o.MaxMemory / int64(o.Parallel) }
 
 // A Scan is a plan to read rows of one snapshot.
 type Scan struct {
@@ -77,7 +85,10 @@ type Scan struct {
 	layout     *stats.Layout
 	leafOf     []int // of where's columns, the leaf of layout; -1: none
 
-	metrics counters
+	whereCols []int          // of cols, the data columns that where reads
+	whereData *schema.Struct // those, with physical names
+
+	metrics *counters
 }
 
 // A column is one that the scan reads.
@@ -91,7 +102,7 @@ type column struct {
 // New plans a scan. It does no I/O. The error names a column that the table does
 // not have, or what the predicate compares that cannot be compared.
 func New(snap *txlog.Snapshot, o *Options) (*Scan, error) {
-	s := &Scan{snap: snap, opts: o.withDefaults()}
+	s := &Scan{snap: snap, opts: o.withDefaults(), metrics: &counters{}}
 	if err := s.plan(); err != nil {
 		return nil, fmt.Errorf("reader: scan version %d of %s: %w", snap.Version(), snap.Store().URL(), err)
 	}
@@ -128,11 +139,12 @@ func (s *Scan) project(table *schema.Struct) error {
 	for _, n := range names {
 		i := table.Find(n)
 		if i < 0 {
-			return fmt.Errorf("column %q is not in the table; it has %s", n, columnNames(table))
+			return fmt.Errorf("column %q is not in the table; it has %s", n, strings.Join(columnNames(table), ", "))
 		}
-		if err := s.read(table, i); err != nil {
-			return err
+		if s.reads(&table.Fields[i]) {
+			return fmt.Errorf("column %q is wanted twice", n)
 		}
+		s.read(table, i)
 		out.Fields = append(out.Fields, table.Fields[i])
 	}
 	s.wanted = len(s.cols)
@@ -149,7 +161,7 @@ func columnNames(s *schema.Struct) []string {
 }
 
 // read adds column i of the table to those that the scan reads.
-func (s *Scan) read(table *schema.Struct, i int) error {
+func (s *Scan) read(table *schema.Struct, i int) {
 	mode := s.snap.Properties().MappingMode()
 	f := table.Fields[i]
 	c := column{field: f, physical: f.PhysicalName(mode), data: -1}
@@ -162,23 +174,24 @@ func (s *Scan) read(table *schema.Struct, i int) error {
 		s.data.Fields = append(s.data.Fields, one.Fields[0])
 	}
 	s.cols = append(s.cols, c)
-	return nil
+}
+
+// reads reports whether the scan reads a column already.
+func (s *Scan) reads(f *schema.Field) bool {
+	return slices.ContainsFunc(s.cols, func(c column) bool { return c.field.Name == f.Name })
 }
 
 // filter binds the predicate, and finds out what statistics it needs.
 func (s *Scan) filter(table *schema.Struct) error {
-	for _, path := range expr.Columns(s.opts.Where.e) {
-		i := table.Find(path[0])
-		if i >= 0 && !slices.ContainsFunc(s.cols, func(c column) bool { return c.field.Name == table.Fields[i].Name }) {
-			if err := s.read(table, i); err != nil {
-				return err
-			}
-		}
-	}
 	// Names are resolved against the whole table, so that one that it has twice
 	// (in other case) is an error, and one that it has not is named.
 	if _, err := expr.Bind(s.opts.Where.e, table, nil); err != nil {
 		return err
+	}
+	for _, path := range expr.Columns(s.opts.Where.e) {
+		if i := table.Find(path[0]); i >= 0 && !s.reads(&table.Fields[i]) {
+			s.read(table, i)
+		}
 	}
 	bound := &schema.Struct{}
 	for i := range s.cols {
@@ -188,7 +201,15 @@ func (s *Scan) filter(table *schema.Struct) error {
 	if s.where, err = expr.Bind(s.opts.Where.e, bound, nil); err != nil {
 		return err
 	}
+	s.needs(stats.AllLeaves(bound, s.snap.Properties().MappingMode()))
+	return nil
+}
+
+// needs notes, for each column of the predicate, where its values and its
+// statistics come from. all are the leaves of the columns that are read.
+func (s *Scan) needs(all []stats.Leaf) {
 	mode := s.snap.Properties().MappingMode()
+	s.whereData = &schema.Struct{}
 	var leaves []stats.Leaf
 	for _, c := range s.where.Columns() {
 		col := &s.cols[c.Index[0]]
@@ -198,11 +219,20 @@ func (s *Scan) filter(table *schema.Struct) error {
 			continue
 		}
 		s.whereParts = append(s.whereParts, -1)
+		if !slices.Contains(s.whereCols, c.Index[0]) {
+			s.whereCols = append(s.whereCols, c.Index[0])
+			s.whereData.Fields = append(s.whereData.Fields, s.data.Fields[col.data])
+		}
+		leaf := stats.Leaf{Path: physicalPath(&col.field, c.Index[1:], mode), Type: c.Type}
+		for _, l := range all {
+			if slices.Equal(l.Path, leaf.Path) {
+				leaf = l
+			}
+		}
 		s.leafOf = append(s.leafOf, len(leaves))
-		leaves = append(leaves, stats.Leaf{Path: physicalPath(&col.field, c.Index[1:], mode), Type: c.Type, Widened: s.snap.Properties()["delta.enableTypeWidening"] != ""})
+		leaves = append(leaves, leaf)
 	}
 	s.layout = stats.NewLayout(leaves)
-	return nil
 }
 
 // physicalPath follows the positions down from f.
@@ -220,27 +250,31 @@ func (s *Scan) Schema() *arrow.Schema { return s.out }
 
 // Metrics are counts of what the scan's runs did so far.
 type Metrics struct {
-	FilesPartition int64 // passed over by partition values
-	FilesStats     int64 // passed over by statistics
-	FilesScanned   int64
-	RowGroups      int64 // of the files scanned
-	RowGroupsRead  int64
-	Rows           int64 // delivered
-	RowsRead       int64 // decoded
-	Bytes          int64 // fetched from data files
-	Requests       int64 // for data files
+	// PartitionsPruned is how often partition values ruled files out. Files of a
+	// checkpoint are asked about once for as many as follow each other in one
+	// partition, so this is not their number.
+	PartitionsPruned int64
+	FilesStats       int64 // passed over by statistics
+	FilesScanned     int64
+	RowGroups        int64 // of the files scanned
+	RowGroupsRead    int64 // of those, the ones that statistics do not rule out
+	Rows             int64 // delivered
+	RowsRead         int64 // left by statistics and deletion vectors for the predicate to decide
+	Bytes            int64 // fetched of data files and deletion vectors
+	Requests         int64 // for data files and deletion vectors
 }
 
 type counters struct {
-	filesPartition, filesStats, filesScanned, groups, groupsRead, rows, rowsRead, bytes, requests atomic.Int64
+	partitions, filesStats, filesScanned, groups, groupsRead, rows, rowsRead, bytes, requests atomic.Int64
+
+	tested, passed atomic.Int64 // see fileScan.sparse
 }
 
-// Metrics returns the counts so far. Files of a checkpoint that are passed over
-// by their partition are counted only once per partition that follows another.
+// Metrics returns the counts so far, of all runs together.
 func (s *Scan) Metrics() Metrics {
-	c := &s.metrics
+	c := s.metrics
 	return Metrics{
-		FilesPartition: c.filesPartition.Load(), FilesStats: c.filesStats.Load(), FilesScanned: c.filesScanned.Load(),
+		PartitionsPruned: c.partitions.Load(), FilesStats: c.filesStats.Load(), FilesScanned: c.filesScanned.Load(),
 		RowGroups: c.groups.Load(), RowGroupsRead: c.groupsRead.Load(),
 		Rows: c.rows.Load(), RowsRead: c.rowsRead.Load(), Bytes: c.bytes.Load(), Requests: c.requests.Load(),
 	}
