@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -183,8 +184,9 @@ func widened[F, T vec.Fixed](v *vec.Vec, kind vec.Kind, values []F, f func(F) T)
 	return w
 }
 
-// unique refuses columns that differ in case only: a table cannot have both.
-func unique(s *schema.Struct) error {
+// checkNames refuses columns that differ in case only, which a table cannot have,
+// and names that are no text.
+func checkNames(s *schema.Struct) error {
 	seen := map[string]bool{}
 	for i := range s.Fields {
 		name := strings.ToLower(s.Fields[i].Name)
@@ -192,6 +194,11 @@ func unique(s *schema.Struct) error {
 			return &InputError{Column: s.Fields[i].Name, Err: errors.New("the file has the column twice, or in two cases")}
 		}
 		seen[name] = true
+	}
+	for path := range s.Walk() {
+		if name := path[len(path)-1]; !utf8.ValidString(name) {
+			return &InputError{Err: fmt.Errorf("the name of column %q is not UTF-8", name)}
+		}
 	}
 	return nil
 }

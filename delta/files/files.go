@@ -210,7 +210,7 @@ func (s *Source) settle(ctx context.Context) error {
 		}
 		cols, err := t.columns(ctx)
 		if err == nil {
-			err = unique(cols)
+			err = checkNames(cols)
 		}
 		if err == nil {
 			all, err = unite(all, nullableFields(cols), "")

@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -290,6 +291,37 @@ func TestArrowCutAnywhereIsAnError(t *testing.T) {
 	}
 }
 
+func TestArrowCountsAreChecked(t *testing.T) {
+	t.Parallel()
+	// Each word of a stream made a number that is too large: the decoder would make
+	// room for so many fields, values or bytes.
+	b := encode(t, Arrow, nil, batchOf(t, table("id", schema.Long, "s", table("x", &schema.Array{Element: schema.String})), `{"id":1,"s":{"x":["y"]}}`))
+	path := write(t, "x.arrow", nil)
+	for at := 0; at+4 <= len(b); at += 4 {
+		for _, n := range []uint32{0x7fffffff, 0xfffffffe, 0x10000000, 0x00100000} {
+			c := bytes.Clone(b)
+			binary.LittleEndian.PutUint32(c[at:], n)
+			require.NoError(t, os.WriteFile(path, c, 0o600))
+			if err := read(t, nil, path).err; err != nil {
+				require.ErrorAs(t, err, new(*InputError), "%d at %d", n, at)
+			}
+		}
+	}
+	schemaLength := int64(binary.LittleEndian.Uint32(b[4:]))
+	meta := b[8 : 8+schemaLength]
+	_, _, err := checkMessage(meta)
+	require.NoError(t, err)
+	refused := 0
+	for at := 0; at+4 <= len(meta); at += 4 {
+		c := bytes.Clone(meta)
+		binary.LittleEndian.PutUint32(c[at:], 0x01000000)
+		if _, _, err := checkMessage(c); err != nil {
+			refused++
+		}
+	}
+	require.Greater(t, refused, 10)
+}
+
 func TestTwoArrowStreamsAreNotOne(t *testing.T) {
 	t.Parallel()
 	b := encode(t, Arrow, nil, plainBatch(t))
@@ -345,10 +377,11 @@ func TestAFileThatChangesIsAnError(t *testing.T) {
 	require.Error(t, drain(t, s).err)
 }
 
-func TestParquetColumnsInTwoCasesAreRefused(t *testing.T) {
+func TestNamesThatNoTableHasAreRefused(t *testing.T) {
 	t.Parallel()
 	s := table("a", schema.Long)
 	s.Fields = append(s.Fields, schema.Field{Name: "A", Type: schema.Long, Nullable: true})
-	require.Error(t, unique(s))
-	require.NoError(t, unique(table("a", schema.Long, "b", schema.Long)))
+	requireInput(t, failed("x", checkNames(s)), 0, "A", "twice")
+	requireInput(t, failed("x", checkNames(table("a", table("\xff", schema.Long)))), 0, "", "not UTF-8")
+	require.NoError(t, checkNames(table("a", schema.Long, "b", table("a", schema.Long))))
 }

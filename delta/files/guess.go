@@ -70,8 +70,7 @@ func (g *guess) field(name string) (*guess, error) {
 // text narrows the guess by a text that is not null.
 func (g *guess) text(s string) {
 	g.seen = true
-	low := strings.ToLower(s)
-	g.notBool = g.notBool || low != "true" && low != "false"
+	g.notBool = g.notBool || !strings.EqualFold(s, "true") && !strings.EqualFold(s, "false")
 	g.numeral(s)
 	g.time(s)
 }
