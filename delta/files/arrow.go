@@ -77,6 +77,9 @@ func (f *arrowFile) conform(rec arrow.RecordBatch, types *schema.Struct) (arrow.
 		}
 		cols.Children = append(cols.Children, v)
 	}
+	if err := checkTexts(cols.Children, types.Fields); err != nil {
+		return nil, err
+	}
 	out, err := conform(cols, types, f.s.types)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,10 @@ func (f *parquetFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, 
 				yield(nil, err)
 				return
 			}
-			rec, err := f.s.record(b.Columns, b.Rows)
+			var rec arrow.RecordBatch
+			if err = checkTexts(b.Columns, f.s.types.Fields); err == nil {
+				rec, err = f.s.record(b.Columns, b.Rows)
+			}
 			if !yield(rec, err) || err != nil {
 				return
 			}

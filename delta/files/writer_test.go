@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -172,6 +173,40 @@ func TestTextThatIsNotUTF8IsNotWrittenAsText(t *testing.T) {
 		require.ErrorContains(t, err, "row 2: column a: text that is not UTF-8")
 		require.Equal(t, err, w.Close(), "half a file must not look whole")
 	}
+}
+
+func TestStringsThatAreNotUTF8AreRefused(t *testing.T) {
+	t.Parallel()
+	list := arrow.ListOf(arrow.BinaryTypes.String)
+	for _, values := range [][]string{{"x", "\xff"}, {"\xc3", "\xa4"}, {"ok", "ä", "\xe2\x82"}} {
+		s := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.StructOf(arrow.Field{Name: "b", Type: list, Nullable: true}), Nullable: true}}, nil)
+		b := array.NewRecordBuilder(memory.DefaultAllocator, s)
+		st := b.Field(0).(*array.StructBuilder)
+		st.Append(true)
+		l := st.FieldBuilder(0).(*array.ListBuilder)
+		l.Append(true)
+		l.ValueBuilder().(*array.StringBuilder).AppendValues(values, nil)
+		rec := b.NewRecordBatch()
+		requireInput(t, read(t, nil, write(t, "x.arrow", encode(t, Arrow, nil, rec))).err, 0, "a.b.element", "not UTF-8")
+
+		// A Parquet file from a writer that does not look: a binary, said to be a string.
+		d := rec.Column(0).(*array.Struct).Field(0).(*array.List).ListValues().Data()
+		asBytes := array.NewBinaryData(array.NewData(arrow.BinaryTypes.Binary, d.Len(), d.Buffers(), nil, 0, d.Offset()))
+		raw := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.BinaryTypes.Binary}}, nil)
+		file := encode(t, Parquet, nil, array.NewRecordBatch(raw, []arrow.Array{asBytes}, int64(d.Len())))
+		src, err := Open(context.Background(), []string{write(t, "x.parquet", file)}, nil)
+		require.NoError(t, err)
+		src.types = table("a", schema.String)
+		src.schema = arrowvec.Schema(src.types)
+		requireInput(t, drain(t, src).err, 0, "a", "not UTF-8")
+	}
+	ok := batchOf(t, table("a", schema.String), `{"a":"ä"}`+"\n"+`{"a":"€"}`)
+	require.Len(t, read(t, nil, write(t, "x.arrow", encode(t, Arrow, nil, ok.NewSlice(1, 2)))).rows, 1)
+	// Bytes of a null are nobody's.
+	v := &vec.Vec{Kind: vec.Bytes, Len: 2, Valid: []byte{1}, Data: []byte("x\xff"), Offsets: []int32{0, 1, 2}}
+	require.NoError(t, checkText(v, schema.String))
+	v.Valid = nil
+	require.Error(t, checkText(v, schema.String))
 }
 
 func TestWriterOptions(t *testing.T) {
