@@ -127,6 +127,11 @@ def ratio(pairs, key):
     return statistics.median(p["ours"][key] / max(p["delta-rs"][key], 1e-9) for p in pairs)
 
 
+def seconds(s):
+    """Two digits after the point, or as many as a small number needs to be one."""
+    return f"{s:.2f}" if s >= 0.1 else f"{s:.2g}"
+
+
 def table(results, a):
     lines = ["| | workload | | wall s | CPU s | process CPU s | peak MB | result |", "|---|---|---|---|---|---|---|---|"]
     for w, pairs in results:
@@ -135,14 +140,14 @@ def table(results, a):
             state = ", ".join(f"{v:,} {k}" for k, v in pairs[-1][side]["state"].items())
             if w.key == "W5":
                 state += f", {int(w.arguments[0]) / m('wall'):.0f} commits/s"
-            lines.append(f"| {w.key} | {w.title} | {side} | {m('wall'):.2f} | {m('cpu'):.2f} | {m('process_cpu'):.2f} | {m('rss_mb'):.0f} | {state} |")
+            lines.append(f"| {w.key} | {w.title} | {side} | {seconds(m('wall'))} | {seconds(m('cpu'))} | {seconds(m('process_cpu'))} | {m('rss_mb'):.0f} | {state} |")
     lines += ["", "| | measure | wanted | ratio ours / delta-rs | wall | peak memory | |", "|---|---|---|---|---|---|---|"]
     for w, pairs in results:
         if len(a.sides) < 2:
             continue
         r = ratio(pairs, w.unit)
         measure_name = {"cpu": "CPU", "process_cpu": "CPU, whole process", "wall": "wall-clock"}[w.unit]
-        lines.append(f"| {w.key} | {measure_name} | ≤ {w.target} | **{r:.2f}** | {ratio(pairs, 'wall'):.2f} | {ratio(pairs, 'rss_mb'):.2f} | {'holds' if r <= w.target else 'not yet'} |")
+        lines.append(f"| {w.key} | {measure_name} | ≤ {w.target} | **{seconds(r)}** | {seconds(ratio(pairs, 'wall'))} | {seconds(ratio(pairs, 'rss_mb'))} | {'holds' if r <= w.target else 'not yet'} |")
     return lines
 
 

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -142,8 +143,8 @@ func TestEnginesAndWeWriteOneTable(t *testing.T) {
 	}
 }
 
-// TestDeletionVectorsAndMappingOfSpark reads tables of features that deltactl
-// does not write by itself.
+// TestDeletionVectorsAndMappingOfSpark reads and appends to tables with features
+// that deltactl does not turn on by itself.
 func TestDeletionVectorsAndMappingOfSpark(t *testing.T) {
 	t.Parallel()
 	spark := engine(t, "spark")
@@ -189,6 +190,18 @@ func TestDeletionVectorsAndMappingOfSpark(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, want.Lines)
 			require.Empty(t, Diff(want, export(t, table)))
+			// What we read, added again and once more, is there three times for Spark too.
+			again := filepath.Join(t.TempDir(), "again.arrow")
+			r, err := product(t).Run("export", table, "--to", again)
+			require.NoError(t, err)
+			require.Equal(t, ExitOK, r.Code, "%s", r)
+			for _, key := range []string{"one", "two"} {
+				_, err = product(t).Write("append", table, "--from", again, "--key", key)
+				require.NoError(t, err)
+			}
+			want = Concat(want, want, want)
+			require.Empty(t, Diff(want, export(t, table)))
+			judge(t, "spark", name, table, nil, want)
 		})
 	}
 }

@@ -33,6 +33,12 @@ var limits = []limit{
 		why: "the same",
 	},
 	{
+		engine: "duck", table: "mapped-name", differs: `"a/b"`,
+		why: "DuckDB reads null from partition columns of tables with column mapping, of Spark's tables too",
+	},
+	{engine: "duck", table: "mapped-id", differs: `"a/b"`, why: "the same"},
+	{engine: "duck", table: "all-features*", differs: `"2026-01-01"`, why: "the same"},
+	{
 		engine: "deltactl", table: "deltars-wrote-partition-raw", differs: `{"b64":"XHUwMDQx"}`,
 		why: "we read the escapes as the text that they are, as Spark and delta-rs do: six bytes of that text are a value too",
 	},

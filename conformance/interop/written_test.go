@@ -93,6 +93,37 @@ func kinds() []kind {
 		{name: "checkpointed-types", steps: []step{{verb: "append", dataset: "types", args: Args{"far": false}}, {verb: "append", dataset: "types", args: Args{"far": false}}}, after: checkpointAndRemove, gone: 2},
 		{name: "checkpointed-nested", steps: []step{{verb: "append", dataset: "nested"}, {verb: "append", dataset: "nested"}}, after: checkpointAndRemove, gone: 2},
 	}
+	for _, mode := range []string{"name", "id"} {
+		mapped := []string{"--property", "delta.columnMapping.mode=" + mode}
+		all = append(all,
+			kind{name: "mapped-" + mode, partition: []string{"part of: a/b"}, create: mapped, steps: []step{
+				{verb: "append", dataset: "odd_names"},
+				{verb: "append", dataset: "odd_names", args: Args{"first": 10, "extra": true}, flags: []string{"--schema-mode", "merge"}},
+				{verb: "replace-partition", dataset: "odd_names", args: Args{"first": 20, "parts": []string{"a/b"}}},
+			}},
+			kind{name: "mapped-types-" + mode, create: mapped, steps: []step{{verb: "append", dataset: "types", args: Args{"far": false}}}},
+			kind{name: "mapped-nested-" + mode, create: mapped, steps: []step{{verb: "append", dataset: "nested"}, {verb: "reload", dataset: "nested", args: Args{"first": 50}}}, after: checkpointAndRemove, gone: 2},
+		)
+	}
+	for name, properties := range map[string][]string{
+		"in-commit-timestamps": {"delta.enableInCommitTimestamps=true"},
+		"row-tracking":         {"delta.enableRowTracking=true"},
+		"checkpoints-v2":       {"delta.checkpointPolicy=v2"},
+		"vectors-allowed":      {"delta.enableDeletionVectors=true"},
+		"all-features":         {"delta.enableInCommitTimestamps=true", "delta.enableRowTracking=true", "delta.checkpointPolicy=v2", "delta.enableDeletionVectors=true", "delta.columnMapping.mode=name"},
+	} {
+		k := kind{name: name, partition: []string{"day"}, steps: []step{
+			{verb: "append", dataset: "orders", args: days("2026-01-01", "2026-01-02")},
+			{verb: "replace-partition", dataset: "orders", args: with(days("2026-01-02"), Args{"tag": "again"})},
+			{verb: "append", dataset: "orders", args: days("2026-01-03")},
+		}}
+		for _, p := range properties {
+			k.create = append(k.create, "--property", p)
+		}
+		all = append(all, k)
+		k.name, k.after, k.gone = name+"-checkpointed", checkpointAndRemove, int64(len(k.steps))
+		all = append(all, k)
+	}
 	for _, codec := range []string{"uncompressed", "snappy", "gzip", "zstd", "lz4_raw"} {
 		all = append(all, kind{name: "codec-" + codec, create: []string{"--property", "delta.parquet.compression.codec=" + codec}, steps: []step{
 			{verb: "append", dataset: "large", args: Args{"n": 3000}},

@@ -213,6 +213,19 @@ def names():
 
 
 @dataset
+def odd_names(first=0, parts=("x", "a/b", None), extra=False):
+    """Column names that only column mapping allows, in structs and as partition too."""
+    n = 2 * len(parts)
+    inner = pa.struct([("x y", pa.int32()), ("a;b", pa.list_(pa.struct([("q=r", pa.string())])))])
+    columns = {"id (x)": pa.array(range(first, first + n), pa.int64()), "tab\tand,comma": pa.array([f"v{i}" if i % 3 else None for i in range(n)]),
+               "s t": pa.array(cycle([None, {"x y": 1, "a;b": [{"q=r": "v"}, None]}, {"x y": None, "a;b": []}], n), inner),
+               "part of: a/b": pa.array(cycle(list(parts), n), pa.string())}
+    if extra:
+        columns["{new}"] = pa.array(range(n), pa.int16())
+    return pa.table(columns)
+
+
+@dataset
 def wide(columns=120, n=40):
     """More columns than get statistics by default."""
     return pa.table({f"c{k}": pa.array([i * k if (i + k) % 7 else None for i in range(n)], pa.int64()) for k in range(columns)})
