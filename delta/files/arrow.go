@@ -50,7 +50,7 @@ func (f *arrowFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, er
 			return
 		}
 		types = nullableFields(types)
-		for ctx.Err() == nil {
+		for {
 			rec, err := r.next()
 			if err == io.EOF {
 				return
@@ -58,12 +58,31 @@ func (f *arrowFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, er
 			if err == nil {
 				rec, err = f.conform(rec, types)
 			}
-			if !yield(rec, err) || err != nil {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !f.slices(ctx, rec, yield) {
 				return
 			}
 		}
-		yield(nil, ctx.Err())
 	}
+}
+
+// slices yields a batch in pieces of the size wanted, which share its memory. It
+// reports whether to go on.
+func (f *arrowFile) slices(ctx context.Context, rec arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
+	step := int64(f.s.opts.BatchRows)
+	for from := int64(0); from < rec.NumRows(); from += step {
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+			return false
+		}
+		if !yield(rec.NewSlice(from, min(from+step, rec.NumRows())), nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // conform gives a batch the source's columns. Values share its memory where the

@@ -328,11 +328,14 @@ func TestWideRowsMakeSmallBatches(t *testing.T) {
 	require.Equal(t, 7, c.batchRows(7))
 }
 
-func TestCSVBatchRows(t *testing.T) {
+func TestBatchRows(t *testing.T) {
 	t.Parallel()
-	out := readText(t, "x.csv", "a,b\n"+strings.Repeat("1,2\n", 10), &Options{BatchRows: 4})
-	require.Equal(t, 3, out.batches)
-	require.Len(t, out.rows, 10)
+	rec := batchOf(t, nil, strings.Repeat(`{"a":1,"b":2}`+"\n", 10))
+	for _, f := range []Format{Parquet, CSV, NDJSON, Arrow} {
+		out := read(t, &Options{BatchRows: 4}, write(t, "x."+string(f), encode(t, f, nil, rec)))
+		require.Equal(t, 3, out.batches, f)
+		require.Len(t, out.rows, 10)
+	}
 }
 
 func TestSingleQuotes(t *testing.T) {

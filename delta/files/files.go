@@ -5,8 +5,35 @@
 // plain or compressed with gzip or zstd. [NewWriter] is the other direction.
 //
 // Values are read exactly or not at all: a text that is no value of its column's
-// type is an [*InputError] that names file, line, column and value. Memory is
-// bounded by a batch, whatever the size of the input.
+// type, or has more digits than the type, is an [*InputError] that names file,
+// line, column and value. So is a file that is damaged or cut off. Memory is
+// bounded by a batch and by the longest row (64 MiB), whatever the size of the
+// input and whatever lengths it states.
+//
+// # Columns
+//
+// Columns are found by name, in any case, and are nullable. Parquet and Arrow files
+// have types. Text is read as the table's types, [Options.Schema]; columns that the
+// table does not have, or all if there is none, get the narrowest of boolean, long,
+// double, date, timestamp and string that the first 10,000 rows of each file have
+// without loss (007 and 12345678901234567890 are strings). A later row that does not
+// fit is an error. Several files have the columns of all; one that lacks a column
+// has nulls there, and integers and floats are read as the widest of their types.
+// Values in the names of directories (date=2013-01-01) are not read.
+//
+// # Text
+//
+// Dates are yyyy-MM-dd, timestamps ISO 8601; a timestamp without a zone is in UTC.
+// Binary is base64. Text must be UTF-8; a byte order mark is passed over.
+//
+// CSV is RFC 4180 with a header. An empty field is null; the empty string is "" in
+// quotes. [Options.Null] adds other spellings, which in quotes are strings in a
+// string column. Arrays, maps and structs are JSON. Blank lines are passed over,
+// except in a file of one column, where each is a null.
+//
+// NDJSON is an object per line, without duplicate keys. A key that is absent is
+// null. Numbers keep all digits; where a column is a number, its text in quotes is
+// read too, NaN, Infinity and -Infinity among it. No other conversions are made.
 package files
 
 import (
@@ -59,7 +86,7 @@ type Options struct {
 	// Format of all files. Default: by name, else by content.
 	Format Format
 	// Schema is the table's: texts are read as its types. Nil: types are inferred
-	// from the first rows of the first file, and hold for all.
+	// from the first rows of all files.
 	Schema *schema.Struct
 	// Null are texts that mean null in CSV, beside the empty field.
 	Null []string

@@ -71,7 +71,7 @@ func (l *lineReader) read() ([]byte, error) {
 }
 
 // each calls row for each object, with a decoder of its line. It ends at the
-// first error, which it places, and when row returns io.EOF.
+// first error, which it places, and without one when row returns errEnough.
 func (f *jsonFile) each(row func(d *jsontext.Decoder, bytes int) error) (err error) {
 	r, err := f.open()
 	if err != nil {
