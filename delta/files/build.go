@@ -17,6 +17,7 @@ type column struct {
 	typ      schema.DataType
 	kind     schema.Kind
 	inferred bool // the type was told from the first rows
+	isInt    bool // int or bigint, which most numbers are
 
 	n       int
 	valid   []byte // nil: no nulls yet
@@ -30,6 +31,7 @@ type column struct {
 // newColumn returns a column of a type, which must have a text form.
 func newColumn(name string, t schema.DataType) (*column, error) {
 	c := &column{name: name, typ: t, kind: t.Kind()}
+	c.isInt = c.kind == schema.KindInteger || c.kind == schema.KindLong
 	var kids []schema.Field
 	switch t := t.(type) {
 	case *schema.Struct:
@@ -57,9 +59,13 @@ func newColumn(name string, t schema.DataType) (*column, error) {
 			c.fields[kids[i].Name] = i
 		}
 	}
-	c.reset(0)
+	c.reset(firstRows)
 	return c, nil
 }
+
+// firstRows is how many rows the first batch has at most: small inputs take little
+// memory, and after it the size of a row is known.
+const firstRows = 4096
 
 // A columnError says which column a text is no value of.
 type columnError struct {
@@ -99,18 +105,31 @@ func (c *column) reset(n int) {
 	}
 }
 
-// finish returns the values and begins anew.
-func (c *column) finish() *vec.Vec {
+// finish returns the values and begins anew, with memory for about next rows like
+// those so far.
+func (c *column) finish(next int) *vec.Vec {
 	v := &vec.Vec{Kind: schemavec.Layout(c.typ), Len: c.n, Valid: c.valid, Data: c.data, Offsets: c.offsets}
 	for _, k := range c.kids {
-		v.Children = append(v.Children, k.finish())
+		inner := next
+		if v.Kind == vec.List || v.Kind == vec.Map {
+			inner = scaled(k.n, c.n, next)
+		}
+		v.Children = append(v.Children, k.finish(inner))
 	}
-	texts := cap(c.data)
-	c.reset(c.n)
+	n, size := c.n, len(c.data)
+	c.reset(next)
 	if v.Kind == vec.Bytes {
-		c.data = make([]byte, 0, texts)
+		c.data = make([]byte, 0, scaled(size, n, next))
 	}
 	return v
+}
+
+// scaled returns how much next rows take if rows took size.
+func scaled(size, rows, next int) int {
+	if rows == 0 {
+		return 0
+	}
+	return min(int(float64(size)*float64(next)/float64(rows))*9/8, batchBytes)
 }
 
 // appended counts a value that is not null, whose bytes are in data.

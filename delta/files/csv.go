@@ -225,6 +225,9 @@ func (r *csvReader) put(c *column, v csvField) error {
 		c.appendNull()
 		return nil
 	}
+	if c.isInt && c.appendDigits(v.text) {
+		return nil
+	}
 	if c.kids != nil {
 		return r.nested(c, v.text)
 	}

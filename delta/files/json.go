@@ -185,7 +185,8 @@ func (f *jsonFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, err
 type rowBuilder struct {
 	s     *Source
 	row   *column // a struct that is never null
-	limit int
+	max   int     // rows of a batch
+	limit int     // rows of this batch
 	bytes int
 	done  bool // the consumer wants no more
 }
@@ -198,7 +199,8 @@ func (s *Source) builder() (*rowBuilder, error) {
 	for _, c := range row.kids {
 		c.infer(s.opts.Schema)
 	}
-	return &rowBuilder{s: s, row: row, limit: row.batchRows(s.opts.BatchRows)}, nil
+	most := row.batchRows(s.opts.BatchRows)
+	return &rowBuilder{s: s, row: row, max: most, limit: min(most, firstRows)}, nil
 }
 
 // infer marks a column whose type is not the table's.
@@ -230,8 +232,8 @@ func (b *rowBuilder) added(ctx context.Context, bytes int, yield func(arrow.Reco
 }
 
 func (b *rowBuilder) record() (arrow.RecordBatch, error) {
-	b.bytes = 0
-	v := b.row.finish()
+	b.bytes, b.limit = 0, b.max
+	v := b.row.finish(b.max)
 	return b.s.record(v.Children, v.Len)
 }
 

@@ -2,6 +2,7 @@ package files
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -93,6 +94,35 @@ func integerBits(k schema.Kind) int {
 		return 32
 	}
 	return 64
+}
+
+// appendDigits appends an integer of up to nine digits, and nothing else: the fast
+// path of parseInt and appendInt.
+func (c *column) appendDigits(b []byte) bool {
+	digits := b
+	if len(b) > 1 && b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) > 9 {
+		return false
+	}
+	v := int64(0)
+	for _, d := range digits {
+		if d -= '0'; d > 9 {
+			return false
+		}
+		v = v*10 + int64(d)
+	}
+	if len(digits) < len(b) {
+		v = -v
+	}
+	if c.kind == schema.KindLong {
+		c.data = binary.LittleEndian.AppendUint64(c.data, uint64(v))
+	} else {
+		c.data = binary.LittleEndian.AppendUint32(c.data, uint32(v))
+	}
+	c.appended()
+	return true
 }
 
 func (c *column) parseInt(b []byte) (int64, error) {
