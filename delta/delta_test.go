@@ -128,7 +128,7 @@ func TestAppendAndReplace(t *testing.T) {
 	require.False(t, res.Retryable)
 	require.Equal(t, before, dataFiles(st))
 
-	res, err = tbl.ReplaceWhere(t.Context(), "ds >= '2026-01-06' AND region = 'eu'", orders("2026-01-08 eu 40 x"), nil)
+	_, err = tbl.ReplaceWhere(t.Context(), "ds >= '2026-01-06' AND region = 'eu'", orders("2026-01-08 eu 40 x"), nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"/2026-01-05/eu": 1, "/2026-01-08/eu": 1, "/null/eu": 1}, partitions(t, st))
 

@@ -9,8 +9,12 @@ import (
 
 // stateMarks are fields that are there wherever an action is.
 var stateMarks = [][]string{
-	{"protocol", "minReaderVersion"}, {"metaData", "id"}, {"txn", "appId"}, {"domainMetadata", "domain"},
-	{"checkpointMetadata", "version"}, {"sidecar", "path"},
+	{"protocol", "minReaderVersion"},
+	{"metaData", "id"},
+	{"txn", "appId"},
+	{"domainMetadata", "domain"},
+	{"checkpointMetadata", "version"},
+	{"sidecar", "path"},
 }
 
 // readState reads the actions that are not about files. Row groups that have

@@ -124,9 +124,19 @@ func TestBadChecksums(t *testing.T) {
 	_, err := parseChecksum(1, []byte(someChecksum))
 	require.NoError(t, err)
 	for _, r := range [][2]string{
-		{`"numFiles":1`, `"numFiles":-1`}, {`"numFiles":1`, `"numFiles":1.0`}, {`"numFiles":1,`, ``}, {`"numFiles":1`, `"numFiles":1,"numFiles":2`},
-		{`"numMetadata":1`, `"numMetadata":2`}, {`"numProtocol":1`, `"numProtocol":0`}, {`"protocol":{`, `"protokoll":{`},
-		{`"minReaderVersion":1,`, ``}, {`"tableSizeBytes":10`, `"tableSizeBytes":"10"`}, {`]}]}`, `]}]`}, {someChecksum, ""}, {someChecksum, "\xff"}, {someChecksum, "null"},
+		{`"numFiles":1`, `"numFiles":-1`},
+		{`"numFiles":1`, `"numFiles":1.0`},
+		{`"numFiles":1,`, ``},
+		{`"numFiles":1`, `"numFiles":1,"numFiles":2`},
+		{`"numMetadata":1`, `"numMetadata":2`},
+		{`"numProtocol":1`, `"numProtocol":0`},
+		{`"protocol":{`, `"protokoll":{`},
+		{`"minReaderVersion":1,`, ``},
+		{`"tableSizeBytes":10`, `"tableSizeBytes":"10"`},
+		{`]}]}`, `]}]`},
+		{someChecksum, ""},
+		{someChecksum, "\xff"},
+		{someChecksum, "null"},
 	} {
 		bad := strings.Replace(someChecksum, r[0], r[1], 1)
 		require.True(t, bad != someChecksum || r[0] == `]}]}`, r)

@@ -136,15 +136,6 @@ func (l *listing) earliest() Version {
 	return NoVersion
 }
 
-// commitAt returns the listed commit of version v.
-func (l *listing) commitAt(v Version) (logFile, bool) {
-	i, ok := slices.BinarySearchFunc(l.commits, v, func(f logFile, v Version) int { return cmp.Compare(f.last, v) })
-	if !ok {
-		return logFile{}, false
-	}
-	return l.commits[i], true
-}
-
 // A segment is what has to be read for one version: a checkpoint, or none, and
 // the commits after it.
 type segment struct {

@@ -148,15 +148,6 @@ func width[T vec.Fixed]() int {
 	return len(vec.BytesOf(z[:]))
 }
 
-// window returns the numbers of d's window in buffer i.
-func window[T vec.Fixed](d arrow.ArrayData, i int) ([]T, error) {
-	w := words[T](d, i)
-	if len(w) < d.Offset()+d.Len() {
-		return nil, fmt.Errorf("a buffer of %d values for %d", len(w), d.Offset()+d.Len())
-	}
-	return w[d.Offset() : d.Offset()+d.Len()], nil
-}
-
 func fromChildren(v *vec.Vec, d arrow.ArrayData, depth int) error {
 	for _, c := range d.Children() {
 		child, err := fromData(c, depth-1)

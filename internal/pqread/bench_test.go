@@ -18,10 +18,14 @@ import (
 // checkpoint.
 var (
 	ordersSchema = &schema.Struct{Fields: []schema.Field{
-		{Name: "id", Type: schema.Long, Nullable: true}, {Name: "customer", Type: schema.Long, Nullable: true},
-		{Name: "amount", Type: schema.Double, Nullable: true}, {Name: "status", Type: schema.String, Nullable: true},
-		{Name: "order_id", Type: schema.String, Nullable: true}, {Name: "ts", Type: schema.Timestamp, Nullable: true},
-		{Name: "day", Type: schema.Date, Nullable: true}, {Name: "paid", Type: schema.Boolean, Nullable: true},
+		{Name: "id", Type: schema.Long, Nullable: true},
+		{Name: "customer", Type: schema.Long, Nullable: true},
+		{Name: "amount", Type: schema.Double, Nullable: true},
+		{Name: "status", Type: schema.String, Nullable: true},
+		{Name: "order_id", Type: schema.String, Nullable: true},
+		{Name: "ts", Type: schema.Timestamp, Nullable: true},
+		{Name: "day", Type: schema.Date, Nullable: true},
+		{Name: "paid", Type: schema.Boolean, Nullable: true},
 	}}
 	addsSchema = &schema.Struct{Fields: []schema.Field{{Name: "add", Nullable: true, Type: &schema.Struct{Fields: []schema.Field{
 		{Name: "path", Type: schema.String, Nullable: true},

@@ -95,8 +95,12 @@ func TestStoredValuesBecomeTheWantedType(t *testing.T) {
 		{format.Float, noType, 0, plainInt32(int32(math.Float32bits(-1.5))), schema.Double, f64(-1.5)},
 		{format.Double, noType, 0, plainInt64(int64(math.Float64bits(-1.5))), schema.Double, f64(-1.5)},
 		{format.Double, noType, 0, plainInt64(0), schema.Float, "cannot be read as float"},
-		{fixed, logical(&format.Float16Type{}), 2, []byte{0x00, 0x3C, 0x00, 0xC2, 0xFF, 0x7B, 0x01, 0x00, 0x00, 0xFC, 0x01, 0x7E}, schema.Float,
-			f64(1) + " " + f64(-3) + " " + f64(65504) + " " + f64(1.0/(1<<24)) + " " + f64(math.Inf(-1)) + " nan"},
+		{
+			fixed, logical(&format.Float16Type{}), 2,
+			[]byte{0x00, 0x3C, 0x00, 0xC2, 0xFF, 0x7B, 0x01, 0x00, 0x00, 0xFC, 0x01, 0x7E},
+			schema.Float,
+			f64(1) + " " + f64(-3) + " " + f64(65504) + " " + f64(1.0/(1<<24)) + " " + f64(math.Inf(-1)) + " nan",
+		},
 		{fixed, logical(&format.Float16Type{}), 2, []byte{0x00, 0x3C}, schema.Double, f64(1)},
 		// Decimals.
 		{i32, decimalOf(5, 2), 0, plainInt32(-12345), dec(5, 2), "-123.45"},

@@ -174,7 +174,8 @@ func TestCraftedFilesAreReadable(t *testing.T) {
 		}},
 		"version 2": {typ: format.Int64, rep: format.Optional, rows: 3, pages: []page{dataPageV2(3, 3, 0, 2, format.Plain, join2([]byte{1<<1 | 1, 0b101}, plainInt64(1, 2)))}},
 		"index page": {typ: format.Int64, rows: 1, pages: []page{
-			{format.PageHeader{Type: format.IndexPage}, []byte("any")}, {format.PageHeader{Type: 77}, []byte("future")},
+			{format.PageHeader{Type: format.IndexPage}, []byte("any")},
+			{format.PageHeader{Type: 77}, []byte("future")},
 			dataPage(0, format.Plain, nil), dataPage(1, format.Plain, plainInt64(1)),
 		}},
 		"legacy levels": {typ: format.Int64, rep: format.Optional, rows: 3, pages: []page{func() page {

@@ -163,7 +163,7 @@ func (l *leafReader) enterDict(h pageHeader, body []byte) error {
 	if l.plan.bare {
 		return nil
 	}
-	if h.encoding != format.Plain && h.encoding != format.PlainDictionary {
+	if h.encoding != format.Plain && h.encoding != plainDictionary {
 		return corruptf("a dictionary page in encoding %v", h.encoding)
 	}
 	plain, err := l.plain(h, 0, body, true)

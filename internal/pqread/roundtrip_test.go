@@ -20,7 +20,9 @@ func randomType(r *rand.Rand, depth int) schema.DataType {
 	leaves := []schema.DataType{
 		schema.Boolean, schema.Byte, schema.Short, schema.Integer, schema.Long, schema.Float, schema.Double,
 		schema.String, schema.Binary, schema.Date, schema.Timestamp, schema.TimestampNTZ, schema.Variant,
-		schema.Decimal{Precision: 9, Scale: 2}, schema.Decimal{Precision: 18}, schema.Decimal{Precision: 38, Scale: 10},
+		schema.Decimal{Precision: 9, Scale: 2},
+		schema.Decimal{Precision: 18},
+		schema.Decimal{Precision: 38, Scale: 10},
 	}
 	kind := r.IntN(7)
 	if depth == 0 || kind < 3 {

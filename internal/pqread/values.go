@@ -9,6 +9,10 @@ import (
 	"github.com/deltalog/deltalog/internal/vec"
 )
 
+// plainDictionary is the older name of RLE_DICTIONARY, and of PLAIN in dictionary
+// pages; writers before 2014 and some since use it.
+const plainDictionary format.Encoding = 2
+
 // A dictionary holds a chunk's dictionary page, in the wanted type.
 type dictionary struct {
 	n       int
@@ -59,7 +63,7 @@ func (v *valueReader) start(enc format.Encoding, src []byte) error {
 		v.mode = modeNone
 	case enc == format.Plain:
 		v.mode = modePlain
-	case enc == format.RLEDictionary || enc == format.PlainDictionary:
+	case enc == format.RLEDictionary || enc == plainDictionary:
 		return v.startDict(src)
 	case enc == format.RLE && v.leaf.elem.typ == format.Boolean:
 		return v.startRLEBool(src)

@@ -19,9 +19,14 @@ import (
 func orders() *schema.Struct {
 	s := &schema.Struct{}
 	for _, f := range []schema.Field{
-		{Name: "id", Type: schema.Long}, {Name: "customer", Type: schema.Long}, {Name: "amount", Type: schema.Double},
-		{Name: "status", Type: schema.String}, {Name: "order_id", Type: schema.String}, {Name: "ts", Type: schema.Timestamp},
-		{Name: "day", Type: schema.Date}, {Name: "paid", Type: schema.Boolean},
+		{Name: "id", Type: schema.Long},
+		{Name: "customer", Type: schema.Long},
+		{Name: "amount", Type: schema.Double},
+		{Name: "status", Type: schema.String},
+		{Name: "order_id", Type: schema.String},
+		{Name: "ts", Type: schema.Timestamp},
+		{Name: "day", Type: schema.Date},
+		{Name: "paid", Type: schema.Boolean},
 	} {
 		f.Nullable = true
 		s.Fields = append(s.Fields, f)
@@ -57,7 +62,8 @@ func orderRows(rows int, nulls float64) []*vec.Vec {
 	}
 	cols := []*vec.Vec{
 		vec.Of(vec.Int64, ids, nil), vec.Of(vec.Int64, customers, nil), vec.Of(vec.Float64, amounts, nil), status, order,
-		vec.Of(vec.Int64, times, nil), vec.Of(vec.Int32, days, nil), {Kind: vec.Bool, Len: rows, Data: paid},
+		vec.Of(vec.Int64, times, nil), vec.Of(vec.Int32, days, nil),
+		{Kind: vec.Bool, Len: rows, Data: paid},
 	}
 	if nulls > 0 {
 		for _, c := range cols {
@@ -77,9 +83,11 @@ func BenchmarkOrders(b *testing.B) {
 	for _, nulls := range []float64{0, 0.05} {
 		cols := orderRows(rows, nulls)
 		for _, o := range []Options{
-			{Codec: "snappy", Parallel: 1}, {Codec: "snappy", Parallel: 2},
+			{Codec: "snappy", Parallel: 1},
+			{Codec: "snappy", Parallel: 2},
 			{Codec: "none", Parallel: 1},
-			{Codec: "zstd", Parallel: 1}, {Codec: "zstd", Parallel: 2},
+			{Codec: "zstd", Parallel: 1},
+			{Codec: "zstd", Parallel: 2},
 			{Codec: "snappy", Compat: true, Parallel: 1},
 		} {
 			name := fmt.Sprintf("nulls=%v/%s/compat=%v/parallel=%d", nulls, o.Codec, o.Compat, o.Parallel)

@@ -73,7 +73,7 @@ func intBounds(lo, hi int64, k vec.Kind) bounds {
 
 // minMax runs four lanes, as one comparison waits for the one before it.
 func minMax[T int32 | int64](v []T) (lo, hi T) {
-	lo, hi = v[0], v[0]
+	lo = v[0]
 	l0, l1, l2, l3 := lo, lo, lo, lo
 	h0, h1, h2, h3 := lo, lo, lo, lo
 	for len(v) >= 4 {

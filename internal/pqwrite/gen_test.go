@@ -16,8 +16,10 @@ import (
 var leafTypes = []schema.DataType{
 	schema.Boolean, schema.Byte, schema.Short, schema.Integer, schema.Long, schema.Float, schema.Double,
 	schema.String, schema.Binary, schema.Date, schema.Timestamp, schema.TimestampNTZ,
-	schema.Decimal{Precision: 7, Scale: 2}, schema.Decimal{Precision: 18, Scale: 0},
-	schema.Decimal{Precision: 20, Scale: 3}, schema.Decimal{Precision: 38, Scale: 10},
+	schema.Decimal{Precision: 7, Scale: 2},
+	schema.Decimal{Precision: 18, Scale: 0},
+	schema.Decimal{Precision: 20, Scale: 3},
+	schema.Decimal{Precision: 38, Scale: 10},
 }
 
 // shape returns the layout of a type's Vecs.

@@ -255,13 +255,13 @@ func filePath(root *node, names []string) []string {
 }
 
 // elements returns the schema of the file, depth first.
-func (t *node) elements() []format.SchemaElement {
+func (n *node) elements() []format.SchemaElement {
 	root := format.SchemaElement{
-		Name:        t.name,
-		NumChildren: thrift.New(int32(len(t.children))),
+		Name:        n.name,
+		NumChildren: thrift.New(int32(len(n.children))),
 	}
 	out := []format.SchemaElement{root}
-	for _, c := range t.children {
+	for _, c := range n.children {
 		out = c.appendElements(out)
 	}
 	return out

@@ -69,8 +69,8 @@ var boundaries = []boundary{
 		never: append([]string{"./cmd/...", "./delta/s3", "./delta/gcs"}, clouds...),
 	},
 	{
-		name:  "the S3 driver links no Google SDK",
-		from:  []string{"./delta/s3"},
+		name: "the S3 driver links no Google SDK",
+		from: []string{"./delta/s3"},
 		// Not all of google.golang.org: gocloud.dev's error codes import gRPC's.
 		never: []string{"cloud.google.com/...", "google.golang.org/api/storage/...", "google.golang.org/api/option/...", "gocloud.dev/blob/gcsblob", "./delta/gcs"},
 	},

@@ -15,12 +15,18 @@ func TestConstantsAreReadBack(t *testing.T) {
 		t schema.DataType
 		v schema.Value
 	}{
-		{schema.Boolean, schema.BooleanValue(true)}, {schema.Byte, schema.ByteValue(-3)},
-		{schema.Short, schema.ShortValue(-300)}, {schema.Integer, schema.IntegerValue(-70000)},
-		{schema.Long, schema.LongValue(-1 << 40)}, {schema.Float, schema.FloatValue(1.5)},
-		{schema.Double, schema.DoubleValue(-2.25)}, {schema.Date, schema.DateValue(-1)},
-		{schema.Timestamp, schema.TimestampValue(-5)}, {schema.TimestampNTZ, schema.TimestampNTZValue(7)},
-		{schema.String, schema.StringValue("a b")}, {schema.Binary, schema.BinaryValue("\x00\xff")},
+		{schema.Boolean, schema.BooleanValue(true)},
+		{schema.Byte, schema.ByteValue(-3)},
+		{schema.Short, schema.ShortValue(-300)},
+		{schema.Integer, schema.IntegerValue(-70000)},
+		{schema.Long, schema.LongValue(-1 << 40)},
+		{schema.Float, schema.FloatValue(1.5)},
+		{schema.Double, schema.DoubleValue(-2.25)},
+		{schema.Date, schema.DateValue(-1)},
+		{schema.Timestamp, schema.TimestampValue(-5)},
+		{schema.TimestampNTZ, schema.TimestampNTZValue(7)},
+		{schema.String, schema.StringValue("a b")},
+		{schema.Binary, schema.BinaryValue("\x00\xff")},
 		{dec, schema.DecimalValue(schema.Decimal128FromInt64(-1234567), 3)},
 	} {
 		for _, v := range []schema.Value{test.v, schema.Null(test.t)} {

@@ -39,9 +39,23 @@ func TestSelect(t *testing.T) {
 		n             int
 		columns, want string
 	}{
-		{-1, "", all}, {32, "", all}, {0, "", ""}, {1, "", "a"}, {3, "", "a s/x s/t/y"}, {5, " ", "a s/x s/t/y s/t/z.z"}, {6, "", "a s/x s/t/y s/t/z.z l"},
-		{0, "a", "a"}, {1, "l,S.X , a", "a s/x l"}, {0, "s", "s/x s/t/y s/t/z.z"}, {0, "S.T", "s/t/y s/t/z.z"}, {0, "`s` . t.`z.z`", "s/t/z.z"}, {0, "s.t.z.z", ""},
-		{0, "`b, d`,`e``f`", "b, d e`f"}, {0, "p,v,unknown,s.unknown,a.x,l.element.q", ""}, {0, "b, d", ""}, {0, "``", ""},
+		{-1, "", all},
+		{32, "", all},
+		{0, "", ""},
+		{1, "", "a"},
+		{3, "", "a s/x s/t/y"},
+		{5, " ", "a s/x s/t/y s/t/z.z"},
+		{6, "", "a s/x s/t/y s/t/z.z l"},
+		{0, "a", "a"},
+		{1, "l,S.X , a", "a s/x l"},
+		{0, "s", "s/x s/t/y s/t/z.z"},
+		{0, "S.T", "s/t/y s/t/z.z"},
+		{0, "`s` . t.`z.z`", "s/t/z.z"},
+		{0, "s.t.z.z", ""},
+		{0, "`b, d`,`e``f`", "b, d e`f"},
+		{0, "p,v,unknown,s.unknown,a.x,l.element.q", ""},
+		{0, "b, d", ""},
+		{0, "``", ""},
 	} {
 		require.Equal(t, c.want, selected(t, s, schema.MappingNone, []string{"P"}, c.n, c.columns), "%d %q", c.n, c.columns)
 	}

@@ -92,18 +92,39 @@ func TestBoundsOfEveryType(t *testing.T) {
 		json string
 		want schema.Value // of the min
 	}{
-		{schema.Byte, "-128", schema.ByteValue(-128)}, {schema.Short, "32767", schema.ShortValue(32767)}, {schema.Integer, "-2147483648", schema.IntegerValue(math.MinInt32)},
-		{schema.Long, "9223372036854775807", schema.LongValue(math.MaxInt64)}, {schema.Long, "-9223372036854775808", schema.LongValue(math.MinInt64)},
-		{schema.Float, "0.1", schema.FloatValue(0.1)}, {schema.Float, "0.10000000149011612", schema.FloatValue(0.1)}, {schema.Double, "4.661261177E7", schema.DoubleValue(46612611.77)},
-		{schema.Double, "5", schema.DoubleValue(5)}, {schema.Double, `"-Infinity"`, schema.DoubleValue(math.Inf(-1))}, {schema.Double, "-0.0", schema.DoubleValue(0)},
-		{dec(10, 2), "12.50", decimalValue(t, "12.5")}, {dec(10, 2), "12.5", decimalValue(t, "12.5")}, {dec(28, 8), big, decimalValue(t, big)}, {dec(10, 2), `"12.5"`, decimalValue(t, "12.5")},
-		{dec(38, 0), strings.Repeat("9", 38), decimalValue(t, strings.Repeat("9", 38))}, {dec(10, 2), "1E2", decimalValue(t, "100")}, {dec(10, 1), "12.345", decimalValue(t, "12.345")},
-		{schema.String, `""`, schema.StringValue("")}, {schema.String, `"é😀"`, schema.StringValue("é😀")}, {schema.String, `"a\"b\\c\/\n\u00e9\ud83d\ude00"`, schema.StringValue("a\"b\\c/\né😀")},
-		{schema.Date, `"2024-02-29"`, schema.DateValue(19782)}, {schema.Date, `"-0001-01-01"`, schema.DateValue(-719893)}, {schema.Date, `"+10000-01-01"`, schema.DateValue(2932897)},
-		{schema.Timestamp, `"1969-12-31T23:59:59.999Z"`, schema.TimestampValue(-1000)}, {schema.Timestamp, `"2000-01-01T00:00:00.000-08:00"`, schema.TimestampValue(946713600_000000)},
-		{schema.Timestamp, `"2000-01-01 00:00:00+00"`, schema.TimestampValue(946684800_000000)}, {schema.Timestamp, `"2000-01-01T00:00:00.123456Z"`, schema.TimestampValue(946684800_123456)},
-		{schema.TimestampNTZ, `"2000-01-01T00:00:00.001"`, schema.TimestampNTZValue(946684800_001000)}, {schema.TimestampNTZ, `"2000-01-01 00:00:00"`, schema.TimestampNTZValue(946684800_000000)},
-		{schema.TimestampNTZ, `"2000-01-01"`, schema.TimestampNTZValue(946684800_000000)}, {schema.Boolean, "true", schema.BooleanValue(true)}, {schema.Boolean, "false", schema.BooleanValue(false)},
+		{schema.Byte, "-128", schema.ByteValue(-128)},
+		{schema.Short, "32767", schema.ShortValue(32767)},
+		{schema.Integer, "-2147483648", schema.IntegerValue(math.MinInt32)},
+		{schema.Long, "9223372036854775807", schema.LongValue(math.MaxInt64)},
+		{schema.Long, "-9223372036854775808", schema.LongValue(math.MinInt64)},
+		{schema.Float, "0.1", schema.FloatValue(0.1)},
+		{schema.Float, "0.10000000149011612", schema.FloatValue(0.1)},
+		{schema.Double, "4.661261177E7", schema.DoubleValue(46612611.77)},
+		{schema.Double, "5", schema.DoubleValue(5)},
+		{schema.Double, `"-Infinity"`, schema.DoubleValue(math.Inf(-1))},
+		{schema.Double, "-0.0", schema.DoubleValue(0)},
+		{dec(10, 2), "12.50", decimalValue(t, "12.5")},
+		{dec(10, 2), "12.5", decimalValue(t, "12.5")},
+		{dec(28, 8), big, decimalValue(t, big)},
+		{dec(10, 2), `"12.5"`, decimalValue(t, "12.5")},
+		{dec(38, 0), strings.Repeat("9", 38), decimalValue(t, strings.Repeat("9", 38))},
+		{dec(10, 2), "1E2", decimalValue(t, "100")},
+		{dec(10, 1), "12.345", decimalValue(t, "12.345")},
+		{schema.String, `""`, schema.StringValue("")},
+		{schema.String, `"é😀"`, schema.StringValue("é😀")},
+		{schema.String, `"a\"b\\c\/\n\u00e9\ud83d\ude00"`, schema.StringValue("a\"b\\c/\né😀")},
+		{schema.Date, `"2024-02-29"`, schema.DateValue(19782)},
+		{schema.Date, `"-0001-01-01"`, schema.DateValue(-719893)},
+		{schema.Date, `"+10000-01-01"`, schema.DateValue(2932897)},
+		{schema.Timestamp, `"1969-12-31T23:59:59.999Z"`, schema.TimestampValue(-1000)},
+		{schema.Timestamp, `"2000-01-01T00:00:00.000-08:00"`, schema.TimestampValue(946713600_000000)},
+		{schema.Timestamp, `"2000-01-01 00:00:00+00"`, schema.TimestampValue(946684800_000000)},
+		{schema.Timestamp, `"2000-01-01T00:00:00.123456Z"`, schema.TimestampValue(946684800_123456)},
+		{schema.TimestampNTZ, `"2000-01-01T00:00:00.001"`, schema.TimestampNTZValue(946684800_001000)},
+		{schema.TimestampNTZ, `"2000-01-01 00:00:00"`, schema.TimestampNTZValue(946684800_000000)},
+		{schema.TimestampNTZ, `"2000-01-01"`, schema.TimestampNTZValue(946684800_000000)},
+		{schema.Boolean, "true", schema.BooleanValue(true)},
+		{schema.Boolean, "false", schema.BooleanValue(false)},
 	} {
 		got := bounds(t, leaf(c.t), c.json)
 		require.True(t, got.HasMin && got.HasMax, "%s %s", c.t, c.json)
@@ -126,15 +147,53 @@ func TestBoundsThatCannotBeReadAreAbsent(t *testing.T) {
 		t    schema.DataType
 		json string
 	}{
-		{schema.Byte, "128"}, {schema.Byte, "-129"}, {schema.Short, "32768"}, {schema.Integer, "2147483648"}, {schema.Long, "9223372036854775808"}, {schema.Long, "1.0"}, {schema.Long, "1e3"},
-		{schema.Long, `"1"`}, {schema.Long, "null"}, {schema.Long, "true"}, {schema.Long, "{}"}, {schema.Long, "[1]"}, {schema.Long, `{"a":{"a":[1]}}`}, {schema.Integer, `""`},
-		{schema.Double, "1e999"}, {schema.Double, "-1e999"}, {schema.Double, `"x"`}, {schema.Double, "false"}, {schema.Double, `"0x10"`},
-		{dec(3, 2), "1e999"}, {dec(38, 10), strings.Repeat("9", 38)}, {dec(38, 0), strings.Repeat("9", 39)}, {dec(3, 2), `"x"`}, {dec(3, 2), "null"},
-		{schema.String, "1"}, {schema.String, "null"}, {schema.String, `"\ud800"`}, {schema.String, `"a\udc00\u0041"`}, {schema.String, `"\ufffd"`},
-		{schema.Date, "19782"}, {schema.Date, `"2024-02-30"`}, {schema.Date, `""`}, {schema.Date, `"2024-02-29T00:00:00Z"`},
-		{schema.Timestamp, `"2000-01-01T00:00:00.000"`}, {schema.Timestamp, `"2000-01-01 00:00:00"`}, {schema.Timestamp, `"2000-01-01"`}, {schema.Timestamp, "0"}, {schema.Timestamp, `"-0001-01-01"`},
-		{schema.TimestampNTZ, `"2000-01-01T00:00:00+01:00"`}, {schema.Binary, `"abc"`}, {schema.Boolean, `"true"`}, {schema.Boolean, "1"}, {schema.Boolean, "null"},
-		{&schema.Array{Element: schema.Long}, "1"}, {&schema.Map{Key: schema.Long, Value: schema.Long}, `"x"`}, {schema.Variant, `"x"`}, {schema.Void, "1"},
+		{schema.Byte, "128"},
+		{schema.Byte, "-129"},
+		{schema.Short, "32768"},
+		{schema.Integer, "2147483648"},
+		{schema.Long, "9223372036854775808"},
+		{schema.Long, "1.0"},
+		{schema.Long, "1e3"},
+		{schema.Long, `"1"`},
+		{schema.Long, "null"},
+		{schema.Long, "true"},
+		{schema.Long, "{}"},
+		{schema.Long, "[1]"},
+		{schema.Long, `{"a":{"a":[1]}}`},
+		{schema.Integer, `""`},
+		{schema.Double, "1e999"},
+		{schema.Double, "-1e999"},
+		{schema.Double, `"x"`},
+		{schema.Double, "false"},
+		{schema.Double, `"0x10"`},
+		{dec(3, 2), "1e999"},
+		{dec(38, 10), strings.Repeat("9", 38)},
+		{dec(38, 0), strings.Repeat("9", 39)},
+		{dec(3, 2), `"x"`},
+		{dec(3, 2), "null"},
+		{schema.String, "1"},
+		{schema.String, "null"},
+		{schema.String, `"\ud800"`},
+		{schema.String, `"a\udc00\u0041"`},
+		{schema.String, `"\ufffd"`},
+		{schema.Date, "19782"},
+		{schema.Date, `"2024-02-30"`},
+		{schema.Date, `""`},
+		{schema.Date, `"2024-02-29T00:00:00Z"`},
+		{schema.Timestamp, `"2000-01-01T00:00:00.000"`},
+		{schema.Timestamp, `"2000-01-01 00:00:00"`},
+		{schema.Timestamp, `"2000-01-01"`},
+		{schema.Timestamp, "0"},
+		{schema.Timestamp, `"-0001-01-01"`},
+		{schema.TimestampNTZ, `"2000-01-01T00:00:00+01:00"`},
+		{schema.Binary, `"abc"`},
+		{schema.Boolean, `"true"`},
+		{schema.Boolean, "1"},
+		{schema.Boolean, "null"},
+		{&schema.Array{Element: schema.Long}, "1"},
+		{&schema.Map{Key: schema.Long, Value: schema.Long}, `"x"`},
+		{schema.Variant, `"x"`},
+		{schema.Void, "1"},
 	} {
 		got := bounds(t, leaf(c.t), c.json)
 		require.False(t, got.HasMin, "%s %s: %s", c.t, c.json, got.Min)
@@ -257,7 +316,8 @@ func powi(x float64, n int) float64 {
 func TestStatisticsMirrorNestedStructs(t *testing.T) {
 	t.Parallel()
 	l := stats.NewLayout([]stats.Leaf{
-		leaf(schema.Long, "s", "x"), leaf(schema.Long, "s", "t", "y"), leaf(&schema.Array{Element: schema.Long}, "s", "l"), leaf(schema.Long, "z"), leaf(schema.Long, "absent")})
+		leaf(schema.Long, "s", "x"), leaf(schema.Long, "s", "t", "y"), leaf(&schema.Array{Element: schema.Long}, "s", "l"), leaf(schema.Long, "z"), leaf(schema.Long, "absent"),
+	})
 	f, err := parse(t, l, `{"maxValues":{"z":9,"s":{"unknown":{"x":1},"t":{"y":8},"x":7,"l":[1,{"x":2}]}},"nullCount":{"s":{"l":3,"x":1,"t":5},"z":2,"absent":-1},"other":{"numRecords":5},"numRecords":11}`)
 	require.NoError(t, err)
 	require.EqualValues(t, 11, f.NumRecords)
@@ -302,8 +362,10 @@ func TestTextThatIsNotJSONTellsNothing(t *testing.T) {
 	l := typicalLayout()
 	empty := &stats.File{}
 	empty.Reset(6)
-	texts := []string{"", " ", "null", "1", "[]", "{", `{"numRecords"`, `{"numRecords":}`, `{"numRecords":1,}`, `{"numRecords":1 "a":2}`, `{numRecords:1}`, `{"a":1}}`, `{"a":[1,]}`, `{"a":[1}`, `{"a":tru}`,
-		"{\"a\":\"x\ny\"}", `{"a":"x`, `{"minValues":{"order_id":1}`, `{"minValues":{"order_id"}}`, `{"a":` + strings.Repeat("[", 50_000), strings.Repeat(`{"a":`, 50_000), `{"minValues":` + strings.Repeat(`{"order_id":`, 50_000)}
+	texts := []string{
+		"", " ", "null", "1", "[]", "{", `{"numRecords"`, `{"numRecords":}`, `{"numRecords":1,}`, `{"numRecords":1 "a":2}`, `{numRecords:1}`, `{"a":1}}`, `{"a":[1,]}`, `{"a":[1}`, `{"a":tru}`,
+		"{\"a\":\"x\ny\"}", `{"a":"x`, `{"minValues":{"order_id":1}`, `{"minValues":{"order_id"}}`, `{"a":` + strings.Repeat("[", 50_000), strings.Repeat(`{"a":`, 50_000), `{"minValues":` + strings.Repeat(`{"order_id":`, 50_000),
+	}
 	for i := range len(typical) {
 		texts = append(texts, typical[:i])
 	}
@@ -420,7 +482,8 @@ func corpus(t testing.TB, f func(name string, s *schema.Struct, mode schema.Mapp
 
 // lookup finds what encoding/json has at the path of a column.
 func lookup(root map[string]any, section string, path []string) (any, bool) {
-	var v any = root[section]
+	var v any
+	v = root[section]
 	for _, name := range path {
 		o, ok := v.(map[string]any)
 		if !ok {
@@ -484,8 +547,10 @@ func TestStatisticsOfOtherEngines(t *testing.T) {
 			require.Equal(t, f.Columns[i].NullCount, again.Columns[i].NullCount)
 		}
 	})
-	for _, k := range []schema.Kind{schema.KindByte, schema.KindShort, schema.KindInteger, schema.KindLong, schema.KindFloat, schema.KindDouble, schema.KindDecimal, schema.KindString,
-		schema.KindDate, schema.KindTimestamp, schema.KindTimestampNTZ} {
+	for _, k := range []schema.Kind{
+		schema.KindByte, schema.KindShort, schema.KindInteger, schema.KindLong, schema.KindFloat, schema.KindDouble, schema.KindDecimal, schema.KindString,
+		schema.KindDate, schema.KindTimestamp, schema.KindTimestampNTZ,
+	} {
 		require.Positive(t, found[k], k)
 	}
 }
@@ -500,8 +565,10 @@ func FuzzParse(f *testing.F) {
 	})
 	f.Add(typical)
 	f.Add(`{"numRecords":1,"minValues":{"s":{"x":1,"t":"a\u0000b"},"d":1.50,"f":"NaN"},"tightBounds":false}`)
-	l := stats.NewLayout([]stats.Leaf{leaf(schema.Long, "id"), leaf(schema.Long, "s", "x"), leaf(schema.String, "s", "t"), leaf(dec(20, 2), "d"), leaf(schema.Double, "f"),
-		leaf(schema.Timestamp, "ts"), leaf(schema.Date, "date"), leaf(schema.Boolean, "b"), leaf(schema.String, "value")})
+	l := stats.NewLayout([]stats.Leaf{
+		leaf(schema.Long, "id"), leaf(schema.Long, "s", "x"), leaf(schema.String, "s", "t"), leaf(dec(20, 2), "d"), leaf(schema.Double, "f"),
+		leaf(schema.Timestamp, "ts"), leaf(schema.Date, "date"), leaf(schema.Boolean, "b"), leaf(schema.String, "value"),
+	})
 	f.Fuzz(func(t *testing.T, text string) {
 		var got, escaped stats.File
 		err := l.Parse(text, &got)

@@ -18,11 +18,23 @@ func TestTruncate(t *testing.T) {
 	t.Parallel()
 	const top = "\U0010ffff"
 	for _, c := range []struct{ in, min, max string }{ // n = 4
-		{"", "", ""}, {"abcd", "abcd", "abcd"}, {"abcde", "abcd", "abcd\x7f"}, {"abcd\x7e", "abcd", "abcd\x7f"},
-		{"abcd\x7f", "abcd", "abcd" + top}, {"abcdé", "abcd", "abcd" + top}, {"éééé", "éééé", "éééé"}, {"ééééa", "éééé", "éééé\x7f"},
-		{"😀😀", "😀😀", "😀😀"}, {"a😀😀", "a😀", "a😀" + top}, {"abc😀", "abc", "abc" + top}, {"abcd\U0010fffe", "abcd", "abcd" + top},
-		{"abcd" + top + "a", "abcd", "abcd" + top + "\x7f"}, {"abcd" + top, "abcd", "abcd" + top}, {"abcd" + top + top, "abcd", "abcd" + top + top},
-		{"abcd" + top + top + "a", "abcd", "abcd" + top + top + "\x7f"}, {"abc" + top + top + "a", "abc", "abc" + top + top + "\x7f"},
+		{"", "", ""},
+		{"abcd", "abcd", "abcd"},
+		{"abcde", "abcd", "abcd\x7f"},
+		{"abcd\x7e", "abcd", "abcd\x7f"},
+		{"abcd\x7f", "abcd", "abcd" + top},
+		{"abcdé", "abcd", "abcd" + top},
+		{"éééé", "éééé", "éééé"},
+		{"ééééa", "éééé", "éééé\x7f"},
+		{"😀😀", "😀😀", "😀😀"},
+		{"a😀😀", "a😀", "a😀" + top},
+		{"abc😀", "abc", "abc" + top},
+		{"abcd\U0010fffe", "abcd", "abcd" + top},
+		{"abcd" + top + "a", "abcd", "abcd" + top + "\x7f"},
+		{"abcd" + top, "abcd", "abcd" + top},
+		{"abcd" + top + top, "abcd", "abcd" + top + top},
+		{"abcd" + top + top + "a", "abcd", "abcd" + top + top + "\x7f"},
+		{"abc" + top + top + "a", "abc", "abc" + top + top + "\x7f"},
 	} {
 		require.Equal(t, c.min, string(stats.TruncateMin([]byte(c.in), 4)), "%q", c.in)
 		got, ok := stats.TruncateMax([]byte(c.in), 4)

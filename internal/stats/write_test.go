@@ -32,20 +32,29 @@ func TestAppendWritesEveryType(t *testing.T) {
 		v      [2]schema.Value
 		lo, hi string
 	}{
-		{schema.Byte, same(schema.ByteValue(-128)), "-128", "-128"}, {schema.Short, same(schema.ShortValue(7)), "7", "7"}, {schema.Integer, same(schema.IntegerValue(math.MinInt32)), "-2147483648", "-2147483648"},
+		{schema.Byte, same(schema.ByteValue(-128)), "-128", "-128"},
+		{schema.Short, same(schema.ShortValue(7)), "7", "7"},
+		{schema.Integer, same(schema.IntegerValue(math.MinInt32)), "-2147483648", "-2147483648"},
 		{schema.Long, same(schema.LongValue(math.MaxInt64)), "9223372036854775807", "9223372036854775807"},
-		{schema.Double, same(schema.DoubleValue(0.1)), "0.1", "0.1"}, {schema.Double, same(schema.DoubleValue(1e300)), "1.0E300", "1.0E300"},
+		{schema.Double, same(schema.DoubleValue(0.1)), "0.1", "0.1"},
+		{schema.Double, same(schema.DoubleValue(1e300)), "1.0E300", "1.0E300"},
 		// A reader that takes a float for a double sees all of it.
 		{schema.Float, same(schema.FloatValue(0.1)), "0.10000000149011612", "0.10000000149011612"},
-		{schema.Double, same(schema.DoubleValue(0)), "-0.0", "0.0"}, {schema.Double, same(schema.DoubleValue(math.Copysign(0, -1))), "-0.0", "0.0"},
-		{dec(10, 2), same(decimalValue(t, "12.50")), "12.50", "12.50"}, {dec(38, 1), same(decimalValue(t, big)), big, big},
-		{schema.String, same(schema.StringValue("a\"\\\n\x00é😀/<")), `"a\"\\\u000a\u0000é😀/<"`, `"a\"\\\u000a\u0000é😀/<"`}, {schema.String, same(schema.StringValue("")), `""`, `""`},
+		{schema.Double, same(schema.DoubleValue(0)), "-0.0", "0.0"},
+		{schema.Double, same(schema.DoubleValue(math.Copysign(0, -1))), "-0.0", "0.0"},
+		{dec(10, 2), same(decimalValue(t, "12.50")), "12.50", "12.50"},
+		{dec(38, 1), same(decimalValue(t, big)), big, big},
+		{schema.String, same(schema.StringValue("a\"\\\n\x00é😀/<")), `"a\"\\\u000a\u0000é😀/<"`, `"a\"\\\u000a\u0000é😀/<"`},
+		{schema.String, same(schema.StringValue("")), `""`, `""`},
 		{schema.Date, same(schema.DateValue(19782)), `"2024-02-29"`, `"2024-02-29"`},
 		{schema.Date, [2]schema.Value{schema.DateValue(-719162), schema.DateValue(2932896)}, `"0001-01-01"`, `"9999-12-31"`},
 		// Down for a min, up for a max.
-		{schema.Timestamp, same(schema.TimestampValue(1_500_001)), `"1970-01-01T00:00:01.500Z"`, `"1970-01-01T00:00:01.501Z"`}, {schema.Timestamp, same(schema.TimestampValue(1_500_000)), `"1970-01-01T00:00:01.500Z"`, `"1970-01-01T00:00:01.500Z"`},
-		{schema.Timestamp, same(schema.TimestampValue(-1)), `"1969-12-31T23:59:59.999Z"`, `"1970-01-01T00:00:00.000Z"`}, {schema.TimestampNTZ, same(schema.TimestampNTZValue(-999_999)), `"1969-12-31T23:59:59.000"`, `"1969-12-31T23:59:59.001"`},
-		{schema.Timestamp, same(schema.TimestampValue(253402300799_999999)), `"9999-12-31T23:59:59.999Z"`, `"9999-12-31T23:59:59.999Z"`}, {schema.Timestamp, same(schema.TimestampValue(253402300799_999000)), `"9999-12-31T23:59:59.999Z"`, `"9999-12-31T23:59:59.999Z"`},
+		{schema.Timestamp, same(schema.TimestampValue(1_500_001)), `"1970-01-01T00:00:01.500Z"`, `"1970-01-01T00:00:01.501Z"`},
+		{schema.Timestamp, same(schema.TimestampValue(1_500_000)), `"1970-01-01T00:00:01.500Z"`, `"1970-01-01T00:00:01.500Z"`},
+		{schema.Timestamp, same(schema.TimestampValue(-1)), `"1969-12-31T23:59:59.999Z"`, `"1970-01-01T00:00:00.000Z"`},
+		{schema.TimestampNTZ, same(schema.TimestampNTZValue(-999_999)), `"1969-12-31T23:59:59.000"`, `"1969-12-31T23:59:59.001"`},
+		{schema.Timestamp, same(schema.TimestampValue(253402300799_999999)), `"9999-12-31T23:59:59.999Z"`, `"9999-12-31T23:59:59.999Z"`},
+		{schema.Timestamp, same(schema.TimestampValue(253402300799_999000)), `"9999-12-31T23:59:59.999Z"`, `"9999-12-31T23:59:59.999Z"`},
 	} {
 		got := written(t, c.t, c.v[0], c.v[1])
 		require.Equal(t, both(c.lo, c.hi), got)
@@ -59,11 +68,23 @@ func TestAppendLeavesOutWhatReadersCouldMisread(t *testing.T) {
 		t schema.DataType
 		v schema.Value
 	}{
-		{schema.Double, schema.DoubleValue(math.NaN())}, {schema.Double, schema.DoubleValue(math.Inf(1))}, {schema.Float, schema.FloatValue(float32(math.Inf(-1)))},
-		{schema.String, schema.StringValue("a\xff")}, {schema.Date, schema.DateValue(-719163)}, {schema.Date, schema.DateValue(2932897)},
-		{schema.Timestamp, schema.TimestampValue(-62135596800_000001)}, {schema.TimestampNTZ, schema.TimestampNTZValue(253402300800_000000)}, {schema.Timestamp, schema.TimestampValue(math.MaxInt64)}, {schema.Timestamp, schema.TimestampValue(math.MinInt64)},
-		{schema.Boolean, schema.BooleanValue(true)}, {schema.Binary, schema.BinaryValue("x")}, {schema.Long, schema.Null(schema.Long)}, {schema.Long, schema.IntegerValue(1)}, {schema.Long, schema.Value{}},
-		{schema.Void, schema.Null(schema.Void)}, {&schema.Array{Element: schema.Long}, schema.LongValue(1)},
+		{schema.Double, schema.DoubleValue(math.NaN())},
+		{schema.Double, schema.DoubleValue(math.Inf(1))},
+		{schema.Float, schema.FloatValue(float32(math.Inf(-1)))},
+		{schema.String, schema.StringValue("a\xff")},
+		{schema.Date, schema.DateValue(-719163)},
+		{schema.Date, schema.DateValue(2932897)},
+		{schema.Timestamp, schema.TimestampValue(-62135596800_000001)},
+		{schema.TimestampNTZ, schema.TimestampNTZValue(253402300800_000000)},
+		{schema.Timestamp, schema.TimestampValue(math.MaxInt64)},
+		{schema.Timestamp, schema.TimestampValue(math.MinInt64)},
+		{schema.Boolean, schema.BooleanValue(true)},
+		{schema.Binary, schema.BinaryValue("x")},
+		{schema.Long, schema.Null(schema.Long)},
+		{schema.Long, schema.IntegerValue(1)},
+		{schema.Long, schema.Value{}},
+		{schema.Void, schema.Null(schema.Void)},
+		{&schema.Array{Element: schema.Long}, schema.LongValue(1)},
 	} {
 		require.Equal(t, "{}", written(t, c.t, c.v, c.v), "%s %s", c.t, c.v)
 	}

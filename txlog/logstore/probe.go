@@ -114,7 +114,7 @@ func (p *prober) race(ctx context.Context) error {
 	close(start)
 	wg.Wait()
 
-	var winners, open [][]byte
+	var winners [][]byte
 	var unclear error
 	for i, err := range errs {
 		switch {
@@ -122,7 +122,6 @@ func (p *prober) race(ctx context.Context) error {
 			winners = append(winners, bodies[i])
 		case !errors.Is(err, ErrExist):
 			unclear = err
-			open = append(open, bodies[i])
 		}
 	}
 	switch {

@@ -77,9 +77,9 @@ func (d Decimal128) AppendBigEndian(dst []byte, n int) []byte {
 
 // ByteWidth returns how many bytes Parquet's FIXED_LEN_BYTE_ARRAY needs for the
 // type: 1 to 16.
-func (t Decimal) ByteWidth() int {
+func (d Decimal) ByteWidth() int {
 	n := 1
-	for n < 16 && !(Decimal128{lo: pow10[t.Precision].lo - 1, hi: int64(pow10[t.Precision].hi)}).fitsBytes(n) {
+	for n < 16 && !(Decimal128{lo: pow10[d.Precision].lo - 1, hi: int64(pow10[d.Precision].hi)}).fitsBytes(n) {
 		n++
 	}
 	return n
@@ -222,8 +222,10 @@ func (d Decimal128) Float64(scale int) float64 {
 	return f
 }
 
-var float10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+var float10 = [...]float64{
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+}
 
 // Text returns d with scale digits after the point: 1234 with scale 2 is 12.34.
 // A negative scale appends zeros.

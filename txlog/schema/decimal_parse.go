@@ -54,18 +54,18 @@ func parseShort(s string) (v uint64, scale int, ok bool) {
 	return v, scale, true
 }
 
-// Parse reads a value of type t. It is exact: ok is false if text is not a
-// number, has digits beyond t's scale that are not zero, or too many digits.
-func (t Decimal) Parse(text string) (d Decimal128, ok bool) {
-	d, scale, ok := ParseDecimal(text)
+// Parse reads a value of type d. It is exact: ok is false if text is not a
+// number, has digits beyond d's scale that are not zero, or too many digits.
+func (d Decimal) Parse(text string) (v Decimal128, ok bool) {
+	v, scale, ok := ParseDecimal(text)
 	if !ok {
 		return Decimal128{}, false
 	}
-	d, exact, ok := d.Rescale(scale, t.Scale)
-	if !ok || !exact || !d.Fits(t.Precision) {
+	v, exact, ok := v.Rescale(scale, d.Scale)
+	if !ok || !exact || !v.Fits(d.Precision) {
 		return Decimal128{}, false
 	}
-	return d, true
+	return v, true
 }
 
 // A mantissa gathers digits. Zeros are held back until another digit follows

@@ -228,8 +228,10 @@ func TestParseDecimalReadsEveryNotation(t *testing.T) {
 		require.Equal(t, want.unscaled, d.Text(0), text)
 		require.Equal(t, want.scale, scale, text)
 	}
-	for _, text := range []string{"", "-", "+", ".", "e5", "1e", "1e+", "1.2.3", "1,5", "0x10", "NaN", " 1", "1 ", "--1", "1_0",
-		"1e1001", "1e-1001", "1e99999999999999999999", "1" + nines, nines + ".1", "1" + strings.Repeat("0", 38) + "1"} {
+	for _, text := range []string{
+		"", "-", "+", ".", "e5", "1e", "1e+", "1.2.3", "1,5", "0x10", "NaN", " 1", "1 ", "--1", "1_0",
+		"1e1001", "1e-1001", "1e99999999999999999999", "1" + nines, nines + ".1", "1" + strings.Repeat("0", 38) + "1",
+	} {
 		_, _, ok := schema.ParseDecimal(text)
 		require.False(t, ok, text)
 	}

@@ -145,8 +145,10 @@ func TestMergeAddsNullableColumnsAtTheEnd(t *testing.T) {
 		col("l", &schema.Array{Element: structOf(col("x", schema.Long))}),
 		col("m", &schema.Map{Key: schema.String, Value: structOf(col("x", schema.Long))}))
 	input := structOf(
-		schema.Field{Name: "n", Type: &schema.Array{Element: structOf(required("q", &schema.Map{Key: schema.String, Value: schema.Long}))},
-			Metadata: schema.Metadata{"comment": `"c"`, "delta.invariants": "{}", "delta.columnMapping.id": "1"}},
+		schema.Field{
+			Name: "n", Type: &schema.Array{Element: structOf(required("q", &schema.Map{Key: schema.String, Value: schema.Long}))},
+			Metadata: schema.Metadata{"comment": `"c"`, "delta.invariants": "{}", "delta.columnMapping.id": "1"},
+		},
 		col("M", &schema.Map{Key: schema.String, Value: structOf(required("y", schema.String), col("X", schema.Integer))}),
 		col("l", listOf(structOf(required("y", schema.Date)))),
 		col("S", structOf(required("y", schema.Byte))),
@@ -159,8 +161,10 @@ func TestMergeAddsNullableColumnsAtTheEnd(t *testing.T) {
 		col("s", structOf(col("x", schema.Long), col("y", schema.Byte))),
 		col("l", &schema.Array{Element: structOf(col("x", schema.Long), col("y", schema.Date))}),
 		col("m", &schema.Map{Key: schema.String, Value: structOf(col("x", schema.Long), col("y", schema.String))}),
-		schema.Field{Name: "n", Nullable: true, Metadata: schema.Metadata{"comment": `"c"`},
-			Type: listOf(structOf(col("q", &schema.Map{Key: schema.String, Value: schema.Long, ValueContainsNull: true})))})
+		schema.Field{
+			Name: "n", Nullable: true, Metadata: schema.Metadata{"comment": `"c"`},
+			Type: listOf(structOf(col("q", &schema.Map{Key: schema.String, Value: schema.Long, ValueContainsNull: true}))),
+		})
 	require.Equal(t, want, got)
 	require.Equal(t, before, table.JSON(), "the table's schema is immutable")
 	_, err = schema.Merge(table, structOf(input.Fields[3]))

@@ -25,7 +25,8 @@ func TestParseMappingMode(t *testing.T) {
 // mapped has physical names at every level.
 func mapped(name, id, physical string, t schema.DataType) schema.Field {
 	return schema.Field{Name: name, Type: t, Nullable: true, Metadata: schema.Metadata{
-		"delta.columnMapping.id": id, "delta.columnMapping.physicalName": `"` + physical + `"`, "comment": `"c"`}}
+		"delta.columnMapping.id": id, "delta.columnMapping.physicalName": `"` + physical + `"`, "comment": `"c"`,
+	}}
 }
 
 func TestPhysicalRenamesEveryLevel(t *testing.T) {

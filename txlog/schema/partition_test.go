@@ -21,8 +21,10 @@ func dec(precision, scale int) schema.Decimal {
 
 // allPrimitives are the types that a partition column can have.
 func allPrimitives() []schema.DataType {
-	return []schema.DataType{schema.Boolean, schema.Byte, schema.Short, schema.Integer, schema.Long, schema.Float, schema.Double,
-		schema.String, schema.Binary, schema.Date, schema.Timestamp, schema.TimestampNTZ, dec(10, 2), dec(38, 18)}
+	return []schema.DataType{
+		schema.Boolean, schema.Byte, schema.Short, schema.Integer, schema.Long, schema.Float, schema.Double,
+		schema.String, schema.Binary, schema.Date, schema.Timestamp, schema.TimestampNTZ, dec(10, 2), dec(38, 18),
+	}
 }
 
 func TestEmptyAndAbsentPartitionValuesAreNull(t *testing.T) {
@@ -54,20 +56,38 @@ func TestPartitionValuesOfEveryWriterAreRead(t *testing.T) {
 		want schema.Value
 		out  string // as we write it; empty: the same
 	}{
-		{schema.Boolean, "true", schema.BooleanValue(true), ""}, {schema.Boolean, "FALSE", schema.BooleanValue(false), "false"},
-		{schema.Byte, "-128", schema.ByteValue(-128), ""}, {schema.Short, "32767", schema.ShortValue(32767), ""},
-		{schema.Integer, "+5", schema.IntegerValue(5), "5"}, {schema.Integer, " 5 ", schema.IntegerValue(5), "5"}, {schema.Long, "-9223372036854775808", schema.LongValue(math.MinInt64), ""},
-		{schema.Float, "1.0", schema.FloatValue(1), ""}, {schema.Float, "0.1", schema.FloatValue(0.1), ""}, {schema.Double, "1.0E10", schema.DoubleValue(1e10), ""},
-		{schema.Double, "1e10", schema.DoubleValue(1e10), "1.0E10"}, {schema.Double, "1", schema.DoubleValue(1), "1.0"}, {schema.Double, "NaN", schema.DoubleValue(math.NaN()), ""},
-		{schema.Double, "Infinity", schema.DoubleValue(math.Inf(1)), ""}, {schema.Float, "-Infinity", schema.FloatValue(float32(math.Inf(-1))), ""}, {schema.Double, "-0.0", schema.DoubleValue(0), ""},
-		{dec(10, 2), "12.00", decimalValue(t, "12.00"), ""}, {dec(10, 2), "12", decimalValue(t, "12"), "12.00"}, {dec(10, 2), "1.2E1", decimalValue(t, "12"), "12.00"},
-		{dec(38, 18), "200.000000000000000000", decimalValue(t, "200"), ""}, {dec(20, 5), "-0.00001", decimalValue(t, "-0.00001"), ""},
-		{schema.String, "a %20/+ é", schema.StringValue("a %20/+ é"), ""}, {schema.String, "__HIVE_DEFAULT_PARTITION__", schema.StringValue("__HIVE_DEFAULT_PARTITION__"), ""},
+		{schema.Boolean, "true", schema.BooleanValue(true), ""},
+		{schema.Boolean, "FALSE", schema.BooleanValue(false), "false"},
+		{schema.Byte, "-128", schema.ByteValue(-128), ""},
+		{schema.Short, "32767", schema.ShortValue(32767), ""},
+		{schema.Integer, "+5", schema.IntegerValue(5), "5"},
+		{schema.Integer, " 5 ", schema.IntegerValue(5), "5"},
+		{schema.Long, "-9223372036854775808", schema.LongValue(math.MinInt64), ""},
+		{schema.Float, "1.0", schema.FloatValue(1), ""},
+		{schema.Float, "0.1", schema.FloatValue(0.1), ""},
+		{schema.Double, "1.0E10", schema.DoubleValue(1e10), ""},
+		{schema.Double, "1e10", schema.DoubleValue(1e10), "1.0E10"},
+		{schema.Double, "1", schema.DoubleValue(1), "1.0"},
+		{schema.Double, "NaN", schema.DoubleValue(math.NaN()), ""},
+		{schema.Double, "Infinity", schema.DoubleValue(math.Inf(1)), ""},
+		{schema.Float, "-Infinity", schema.FloatValue(float32(math.Inf(-1))), ""},
+		{schema.Double, "-0.0", schema.DoubleValue(0), ""},
+		{dec(10, 2), "12.00", decimalValue(t, "12.00"), ""},
+		{dec(10, 2), "12", decimalValue(t, "12"), "12.00"},
+		{dec(10, 2), "1.2E1", decimalValue(t, "12"), "12.00"},
+		{dec(38, 18), "200.000000000000000000", decimalValue(t, "200"), ""},
+		{dec(20, 5), "-0.00001", decimalValue(t, "-0.00001"), ""},
+		{schema.String, "a %20/+ é", schema.StringValue("a %20/+ é"), ""},
+		{schema.String, "__HIVE_DEFAULT_PARTITION__", schema.StringValue("__HIVE_DEFAULT_PARTITION__"), ""},
 		{schema.Binary, "\x01\x02", schema.BinaryValue("\x01\x02"), ""},
-		{schema.Date, "2024-01-01", schema.DateValue(19723), ""}, {schema.Date, "-0001-01-01", schema.DateValue(-719893), ""}, {schema.Date, "+10000-01-01", schema.DateValue(2932897), ""},
-		{schema.Timestamp, "2024-01-01 10:00:00", schema.TimestampValue(at), "2024-01-01T10:00:00.000000Z"}, {schema.Timestamp, "2024-01-01T10:00:00.000000Z", schema.TimestampValue(at), ""},
+		{schema.Date, "2024-01-01", schema.DateValue(19723), ""},
+		{schema.Date, "-0001-01-01", schema.DateValue(-719893), ""},
+		{schema.Date, "+10000-01-01", schema.DateValue(2932897), ""},
+		{schema.Timestamp, "2024-01-01 10:00:00", schema.TimestampValue(at), "2024-01-01T10:00:00.000000Z"},
+		{schema.Timestamp, "2024-01-01T10:00:00.000000Z", schema.TimestampValue(at), ""},
 		{schema.Timestamp, "2024-01-01T02:00:00.000-08:00", schema.TimestampValue(at), "2024-01-01T10:00:00.000000Z"},
-		{schema.TimestampNTZ, "2024-01-01 10:00:00", schema.TimestampNTZValue(at), ""}, {schema.TimestampNTZ, "2024-01-01 10:00:00.5", schema.TimestampNTZValue(at + 500000), "2024-01-01 10:00:00.500000"},
+		{schema.TimestampNTZ, "2024-01-01 10:00:00", schema.TimestampNTZValue(at), ""},
+		{schema.TimestampNTZ, "2024-01-01 10:00:00.5", schema.TimestampNTZValue(at + 500000), "2024-01-01 10:00:00.500000"},
 	} {
 		v, err := schema.ParsePartition(c.t, &c.text, nil)
 		require.NoError(t, err, c.text)
@@ -100,9 +120,22 @@ func TestPartitionValuesThatDoNotParseAreErrors(t *testing.T) {
 		t    schema.DataType
 		text string
 	}{
-		{schema.Boolean, "yes"}, {schema.Byte, "128"}, {schema.Short, "-32769"}, {schema.Integer, "2147483648"}, {schema.Integer, "1.5"}, {schema.Long, "9223372036854775808"},
-		{schema.Long, "0x10"}, {schema.Float, "x"}, {dec(3, 1), "100"}, {dec(3, 1), "1.25"}, {schema.Date, "2024-01-01x"}, {schema.Timestamp, "now"}, {schema.TimestampNTZ, "2024-01-01T00:00:00+01:00"},
-		{schema.Variant, "{}"}, {&schema.Struct{}, "x"}, {schema.Void, "x"},
+		{schema.Boolean, "yes"},
+		{schema.Byte, "128"},
+		{schema.Short, "-32769"},
+		{schema.Integer, "2147483648"},
+		{schema.Integer, "1.5"},
+		{schema.Long, "9223372036854775808"},
+		{schema.Long, "0x10"},
+		{schema.Float, "x"},
+		{dec(3, 1), "100"},
+		{dec(3, 1), "1.25"},
+		{schema.Date, "2024-01-01x"},
+		{schema.Timestamp, "now"},
+		{schema.TimestampNTZ, "2024-01-01T00:00:00+01:00"},
+		{schema.Variant, "{}"},
+		{&schema.Struct{}, "x"},
+		{schema.Void, "x"},
 	} {
 		v, err := schema.ParsePartition(c.t, &c.text, nil)
 		require.Error(t, err, c.text)
