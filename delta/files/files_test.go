@@ -109,6 +109,7 @@ func TestPatterns(t *testing.T) {
 	}
 	_, err := Open(context.Background(), in("gone.csv"), nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Equal(t, 1, strings.Count(err.Error(), "gone.csv"), "%v", err)
 	_, err = Open(context.Background(), nil, nil)
 	require.ErrorContains(t, err, "no input")
 	_, err = Open(context.Background(), in("[*"), nil)

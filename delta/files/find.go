@@ -129,6 +129,9 @@ func failed(name string, err error) error {
 	case errors.As(err, &c):
 		return &InputError{File: name, Column: c.path, Err: c.err}
 	}
+	if p, ok := err.(*fs.PathError); ok && p.Path == name {
+		err = p.Err // the name is said once
+	}
 	return &InputError{File: name, Err: err}
 }
 
