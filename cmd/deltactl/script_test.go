@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/deltalog/deltalog/internal/faultstore"
+	"github.com/deltalog/deltalog/txlog/logstore"
+	"github.com/deltalog/deltalog/txlog/logstore/localstore"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// Scripts run deltactl as a process of its own: this test's binary, under other names.
+func TestMain(m *testing.M) {
+	logstore.Register("lost", lost)
+	testscript.Main(m, map[string]func(){
+		"deltactl": main,
+		// Without root's right to read everything.
+		"deltactl-unprivileged": func() {
+			if os.Getuid() == 0 {
+				if err := syscall.Setuid(65534); err != nil {
+					panic(err)
+				}
+			}
+			main()
+		},
+		// After its input stdin neither ends nor goes on.
+		"deltactl-waiting": func() { withStdin(func() {}) },
+		// The same, and a signal comes.
+		"deltactl-interrupted": func() { withStdin(func() { signalSelf(syscall.SIGINT) }) },
+		"deltactl-terminated":  func() { withStdin(func() { signalSelf(syscall.SIGTERM) }) },
+	})
+}
+
+func signalSelf(s syscall.Signal) {
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		panic(err)
+	}
+}
+
+func withStdin(atEnd func()) {
+	os.Exit(run(os.Args[1:], &process{
+		stdin: &endless{os.Stdin, atEnd}, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: true,
+	}))
+}
+
+// An endless reader blocks for ever where its input ends.
+type endless struct {
+	r     io.Reader
+	atEnd func()
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	e.atEnd()
+	select {}
+}
+
+// lost opens a store on local disk that applies the first commit but says that it
+// failed, and whose log cannot be read from then on.
+func lost(_ context.Context, url string) (logstore.Store, error) {
+	s, err := localstore.Open(strings.TrimPrefix(url, "lost://"), nil)
+	if err != nil {
+		return nil, err
+	}
+	broken := false
+	return faultstore.New(s, func(c faultstore.Call) faultstore.Fault {
+		switch {
+		case broken && !c.Mutates():
+			return faultstore.Fail(errors.New("the network is gone"))
+		case c.Verb == logstore.VerbPutIfAbsent && strings.HasSuffix(c.Name, ".json") && !strings.Contains(c.Name, "00000.json"):
+			broken = true
+			return faultstore.Lose(errors.New("connection reset"))
+		}
+		return faultstore.Fault{}
+	}), nil
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	// Scripts that drop their rights must reach their files.
+	for dir := root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		require.NoError(t, os.Chmod(dir, 0o755))
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		WorkdirRoot:   root,
+		UpdateScripts: *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": runsWith, "json": jsonHas, "lines": lines, "files": filesBelow, "cut": cut,
+		},
+		Setup: func(env *testscript.Env) error {
+			flights, err := filepath.Abs("../../testdata/flights")
+			env.Setenv("FLIGHTS", flights)
+			return errors.Join(err, os.Chmod(env.WorkDir, 0o755))
+		},
+	})
+}
+
+// runsWith runs a command that must end with an exit code: code 10 deltactl …
+func runsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var e interface{ ExitCode() int }
+	switch {
+	case err == nil:
+	case errors.As(err, &e):
+		got = e.ExitCode()
+	default:
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// jsonHas compares values in a file of JSON: json stdout state=committed
+// partitions.0=ds=1 absent=. A number first in the path is the line, from 0.
+func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: json file path=value…")
+	}
+	var docs []any
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	d.UseNumber()
+	for {
+		var v any
+		err := d.Decode(&v)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		ts.Check(err)
+		docs = append(docs, v)
+	}
+	for _, a := range args[1:] {
+		path, want, ok := strings.Cut(a, "=")
+		if !ok {
+			ts.Fatalf("%q: want path=value", a)
+		}
+		got := at(docs, path)
+		if (got == want) == neg {
+			ts.Fatalf("%s is %s, want %s%s", path, got, map[bool]string{true: "not "}[neg], want)
+		}
+	}
+}
+
+// at returns the text of the value at a path: JSON, but strings without quotes;
+// "absent" if there is none.
+func at(docs []any, path string) string {
+	var v any = docs
+	steps := strings.Split(path, ".")
+	if _, err := strconv.Atoi(steps[0]); err != nil {
+		steps = append([]string{"0"}, steps...)
+	}
+	for _, s := range steps {
+		switch x := v.(type) {
+		case map[string]any:
+			var ok bool
+			if v, ok = x[s]; !ok {
+				return "absent"
+			}
+		case []any:
+			i, err := strconv.Atoi(s)
+			if s == "len" {
+				v = len(x)
+				continue
+			}
+			if err != nil || i >= len(x) {
+				return "absent"
+			}
+			v = x[i]
+		default:
+			return "absent"
+		}
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
+// lines counts the lines of a file: lines stdout 3
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines file N")
+	}
+	if n := strings.Count(ts.ReadFile(args[0]), "\n"); strconv.Itoa(n) != args[1] {
+		ts.Fatalf("%s has %d lines, want %s", args[0], n, args[1])
+	}
+}
+
+// filesBelow counts files below a directory by their ending: files t .parquet 3
+func filesBelow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: files dir ending N")
+	}
+	n := 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, args[1]) {
+			n++
+		}
+		return err
+	}))
+	if strconv.Itoa(n) != args[2] {
+		ts.Fatalf("%d files below %s end in %s, want %s", n, args[0], args[1], args[2])
+	}
+}
+
+// cut makes a file end early: cut a.parquet 100
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut file bytes")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
