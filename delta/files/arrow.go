@@ -36,7 +36,7 @@ func (f *arrowFile) columns(context.Context) (*schema.Struct, error) {
 	return arrowvec.FromArrowSchema(r.schema)
 }
 
-func (f *arrowFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+func (f *arrowFile) batches(context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		r, err := f.reader()
 		if err != nil {
@@ -62,7 +62,7 @@ func (f *arrowFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, er
 				yield(nil, err)
 				return
 			}
-			if !f.slices(ctx, rec, yield) {
+			if !f.slices(rec, yield) {
 				return
 			}
 		}
@@ -71,13 +71,9 @@ func (f *arrowFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, er
 
 // slices yields a batch in pieces of the size wanted, which share its memory. It
 // reports whether to go on.
-func (f *arrowFile) slices(ctx context.Context, rec arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
+func (f *arrowFile) slices(rec arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
 	step := int64(f.s.opts.BatchRows)
 	for from := int64(0); from < rec.NumRows(); from += step {
-		if err := ctx.Err(); err != nil {
-			yield(nil, err)
-			return false
-		}
 		if !yield(rec.NewSlice(from, min(from+step, rec.NumRows())), nil) {
 			return false
 		}

@@ -53,7 +53,7 @@ func (f *file) open() (*opened, error) {
 
 // decompress tells gzip and zstd by their first bytes.
 func decompress(r io.Reader) (*opened, error) {
-	b := bufio.NewReaderSize(r, 256<<10)
+	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -64,13 +64,13 @@ func decompress(r io.Reader) (*opened, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the gzip data is cut off or damaged: %w", err)
 		}
-		return &opened{bufio.NewReaderSize(damaged{z, "gzip"}, 256<<10), []func() error{func() error { _ = z.Close(); return nil }}}, nil
+		return &opened{bufio.NewReaderSize(damaged{z, "gzip"}, 64<<10), []func() error{func() error { _ = z.Close(); return nil }}}, nil
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
-		return &opened{bufio.NewReaderSize(damaged{z, "zstd"}, 256<<10), []func() error{func() error { z.Close(); return nil }}}, nil
+		return &opened{bufio.NewReaderSize(damaged{z, "zstd"}, 64<<10), []func() error{func() error { z.Close(); return nil }}}, nil
 	}
 	return &opened{Reader: b}, nil
 }

@@ -172,18 +172,18 @@ func (f *csvFile) null(v csvField, isText bool) bool {
 	return len(v.text) == 0 || len(f.s.opts.Null) > 0 && slices.Contains(f.s.opts.Null, view(v.text))
 }
 
-func (f *csvFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+func (f *csvFile) batches(context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		b, err := f.s.builder()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		b.end(f.read(ctx, b, yield), yield)
+		b.end(f.read(b, yield), yield)
 	}
 }
 
-func (f *csvFile) read(ctx context.Context, b *rowBuilder, yield func(arrow.RecordBatch, error) bool) (err error) {
+func (f *csvFile) read(b *rowBuilder, yield func(arrow.RecordBatch, error) bool) (err error) {
 	r, err := f.reader()
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (f *csvFile) read(ctx context.Context, b *rowBuilder, yield func(arrow.Reco
 			c.appendNull()
 		}
 		b.row.appended()
-		if err := b.added(ctx, bytes, yield); err != nil {
+		if err := b.added(bytes, yield); err != nil {
 			return err
 		}
 	}

@@ -147,6 +147,7 @@ type file struct {
 
 // A rowReader reads one file of one format. It is a typed or an untyped one too.
 type rowReader interface {
+	// batches need not look at ctx: Source.Batches does, after each.
 	batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error]
 }
 

@@ -164,7 +164,7 @@ func (f *jsonFile) sample(ctx context.Context, row *guess) error {
 	})
 }
 
-func (f *jsonFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+func (f *jsonFile) batches(context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		b, err := f.s.builder()
 		if err != nil {
@@ -175,7 +175,7 @@ func (f *jsonFile) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, err
 			if err := b.row.appendJSON(d); err != nil {
 				return err
 			}
-			return b.added(ctx, bytes, yield)
+			return b.added(bytes, yield)
 		})
 		b.end(err, yield)
 	}
@@ -212,13 +212,10 @@ func (c *column) infer(table *schema.Struct) {
 }
 
 // added counts a row, and yields a batch when there are enough.
-func (b *rowBuilder) added(ctx context.Context, bytes int, yield func(arrow.RecordBatch, error) bool) error {
+func (b *rowBuilder) added(bytes int, yield func(arrow.RecordBatch, error) bool) error {
 	b.bytes += bytes
 	if b.row.n < b.limit && b.bytes < batchBytes {
 		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	rec, err := b.record()
 	if err != nil {
