@@ -229,12 +229,11 @@ func (b *sliceBuilder) append(p unsafe.Pointer) error {
 	if last+len(s) > math.MaxInt32 {
 		return errTooLong
 	}
-	at := unsafe.Pointer(unsafe.SliceData(s))
-	for range len(s) {
-		if err := b.elem.append(at); err != nil {
+	first := unsafe.Pointer(unsafe.SliceData(s))
+	for i := range uintptr(len(s)) {
+		if err := b.elem.append(unsafe.Add(first, i*b.size)); err != nil {
 			return err
 		}
-		at = unsafe.Add(at, b.size)
 	}
 	b.offsets = append(b.offsets, int32(last+len(s)))
 	b.add(true)
