@@ -269,7 +269,7 @@ func (s *Source) settle(ctx context.Context) error {
 }
 
 // guess returns what is known of rows of text before the first is read. JSON may
-// leave out keys: all of the table's columns may come.
+// leave out keys: all of the table's columns may come that text can hold.
 func (s *Source) guess(all *schema.Struct) *guess {
 	row := &guess{}
 	for i := range all.Fields {
@@ -279,7 +279,7 @@ func (s *Source) guess(all *schema.Struct) *guess {
 	if s.opts.Schema != nil && slices.ContainsFunc(s.files, isJSON) {
 		for i := range s.opts.Schema.Fields {
 			f := &s.opts.Schema.Fields[i]
-			if row.names[strings.ToLower(f.Name)] == nil {
+			if _, err := newColumn(f.Name, f.Type); err == nil && row.names[strings.ToLower(f.Name)] == nil {
 				row.add(declare(f.Name, f.Type))
 			}
 		}
