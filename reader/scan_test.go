@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -350,18 +349,4 @@ func TestLeavingTheLoopEndsTheGoroutines(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestRowCountOfTheLogIsWrong: without a deletion vector the file decides.
-func TestRowCountOfTheLogIsWrong(t *testing.T) {
-	t.Parallel()
-	st := newTable(t, rows("a", 0, 100))
-	fs := faultstore.New(st, func(faultstore.Call) faultstore.Fault {
-		return faultstore.Fault{Mutate: func(b []byte) []byte {
-			return []byte(strings.ReplaceAll(string(b), `{\"numRecords\":100`, `{\"numRecords\":101`))
-		}}
-	})
-	got, err := ids(t.Context(), scan(t, load(t, fs), nil))
-	require.NoError(t, err)
-	require.Len(t, got, 100)
 }
