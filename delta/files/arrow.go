@@ -112,7 +112,7 @@ func (f *arrowFile) reader() (r *arrowReader, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, o.Close())
+			_ = o.Close()
 		}
 	}()
 	var head [8]byte // of a file: the magic and two bytes that fill up
@@ -123,25 +123,74 @@ func (f *arrowFile) reader() (r *arrowReader, err error) {
 	case err != nil && !(err == io.ErrUnexpectedEOF):
 		return nil, err
 	case bytes.HasPrefix(head[:n], ipc.Magic):
-		return newArrowReader(&messages{r: o, file: true}, o)
+		if err := o.Close(); err != nil {
+			return nil, err
+		}
+		return f.fileReader()
 	}
-	return newArrowReader(&messages{r: io.MultiReader(bytes.NewReader(head[:n]), o)}, o)
-}
-
-// newArrowReader reads either form as a stream. A file's footer is for access in
-// another order, which nobody needs here.
-func newArrowReader(m *messages, c io.Closer) (*arrowReader, error) {
-	r, err := ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, m}))
+	m := &messages{r: io.MultiReader(bytes.NewReader(head[:n]), o)}
+	in, err := ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, &m.body}))
 	if err != nil {
 		return nil, err
 	}
 	return &arrowReader{
+		schema: in.Schema(),
+		next: func() (rec arrow.RecordBatch, err error) {
+			defer recovered(&err)
+			return in.Read()
+		},
+		close: func() { in.Release(); _ = o.Close() },
+	}, nil
+}
+
+// fileReader reads the form with a footer, which must be sought in.
+func (f *arrowFile) fileReader() (_ *arrowReader, err error) {
+	path, err := f.plain()
+	if err != nil {
+		return nil, err
+	}
+	in, err := openInput(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = in.f.Close()
+		}
+	}()
+	foot, err := footer(in.f, in.size)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range foot.dictionaries {
+		if _, err := b.check(in.f, in.size); err != nil {
+			return nil, err
+		}
+	}
+	body := in.size
+	r, err := ipc.NewFileReader(in.f, ipc.WithBodySizeLimit(maxArrowBody), ipc.WithMetadataSizeLimit(maxArrowMeta),
+		ipc.WithAllocator(boundedAllocator{memory.DefaultAllocator, &body}))
+	if err != nil {
+		return nil, err
+	}
+	i := 0
+	return &arrowReader{
 		schema: r.Schema(),
 		next: func() (rec arrow.RecordBatch, err error) {
 			defer recovered(&err)
-			return r.Read()
+			if i == len(foot.batches) {
+				return nil, io.EOF
+			}
+			if body, err = foot.batches[i].check(in.f, in.size); err != nil {
+				return nil, err
+			}
+			i++
+			if rec, err = r.RecordBatchAt(i - 1); err != nil {
+				err = cutOff(err)
+			}
+			return rec, err
 		},
-		close: func() { r.Release(); _ = c.Close() },
+		close: func() { _, _ = r.Close(), in.f.Close() },
 	}, nil
 }
 
@@ -156,7 +205,7 @@ func recovered(err *error) {
 // than a thousand times the message.
 type boundedAllocator struct {
 	memory.Allocator
-	m *messages
+	body *int64 // length of the message
 }
 
 func (a boundedAllocator) Allocate(n int) []byte {
@@ -170,7 +219,7 @@ func (a boundedAllocator) Reallocate(n int, b []byte) []byte {
 }
 
 func (a boundedAllocator) check(n int) {
-	if n < 0 || int64(n) > min(maxArrowBody, 16<<20+1000*a.m.body) {
-		panic(fmt.Sprintf("a buffer of %d bytes from a message of %d", n, a.m.body))
+	if n < 0 || int64(n) > min(maxArrowBody, 16<<20+1000*min(*a.body, maxArrowBody)) {
+		panic(fmt.Sprintf("a buffer of %d bytes from a message of %d", n, *a.body))
 	}
 }

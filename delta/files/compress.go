@@ -158,3 +158,23 @@ func (s spooled) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// plain returns the path of the file's content, not compressed.
+func (f *file) plain() (string, error) {
+	in, err := os.Open(f.path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	head := make([]byte, 6)
+	if n, _ := io.ReadFull(in, head); sniff(head[:n]) == Arrow {
+		return f.path, nil
+	}
+	o, err := f.open()
+	if err != nil {
+		return "", err
+	}
+	defer o.Close()
+	f.path, err = f.s.spool(o)
+	return f.path, err
+}

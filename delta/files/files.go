@@ -154,6 +154,7 @@ func Open(ctx context.Context, patterns []string, o *Options) (*Source, error) {
 		s.opts.BatchRows = 1 << 16
 	}
 	if s.opts.Stdin == nil {
+		//repolint:allow print: the caller named it, as "-"
 		s.opts.Stdin = os.Stdin
 	}
 	if f := s.opts.Format; f != "" && !f.Valid() {

@@ -22,10 +22,8 @@ const (
 // messages splits an IPC stream into messages. The decoder behind it makes room for
 // as many fields as a message says it has; so that is checked here.
 type messages struct {
-	r       io.Reader
-	file    bool // a footer follows the stream
-	batches int64
-	body    int64 // length of the last message's
+	r    io.Reader
+	body int64 // length of the last message's
 }
 
 // Retain and Release are for memory that is counted; this is not.
@@ -51,7 +49,7 @@ func (m *messages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, cutOff(err)
 	}
-	kind, size, err := checkMessage(meta)
+	_, size, err := checkMessage(meta)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +57,7 @@ func (m *messages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, cutOff(err)
 	}
-	if m.body = size; kind == fbRecordBatch {
-		m.batches++
-	}
+	m.body = size
 	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
 }
 
@@ -85,31 +81,38 @@ func cutOff(err error) error {
 	return err
 }
 
-// end checks what is behind the end marker, and returns io.EOF if it is as it must
-// be: a footer with as many batches, or nothing. Of two streams in one file the
-// second would be lost.
+// end checks what is behind the end marker, and returns io.EOF if it is nothing. Of
+// two streams in one file the second would be lost.
 func (m *messages) end() error {
-	rest, err := io.ReadAll(io.LimitReader(m.r, maxArrowMeta))
-	switch {
+	switch n, err := io.ReadFull(m.r, make([]byte, 1)); {
+	case n > 0:
+		return errors.New("there are bytes after the end of the stream; give each stream a file of its own")
 	case err != nil:
 		return err
-	case !m.file && len(rest) > 0:
-		return errors.New("there are bytes after the end of the stream; give each stream a file of its own")
-	case !m.file:
-		return io.EOF
 	}
-	n := len(rest) - len(ipc.Magic) - 4
-	if n < 0 || !bytes.Equal(rest[n+4:], ipc.Magic) || int(binary.LittleEndian.Uint32(rest[n:])) != n {
-		return fmt.Errorf("the footer is cut off or damaged: %w", io.ErrUnexpectedEOF)
+	return io.EOF
+}
+
+// footer reads and checks the footer of a file, which says where its messages are.
+// What is between them is nobody's: polars puts no stream there.
+func footer(in io.ReaderAt, size int64) (*arrowFooter, error) {
+	tail := make([]byte, 4+len(ipc.Magic))
+	if size < int64(len(tail)+8) {
+		return nil, cutOff(io.ErrUnexpectedEOF)
 	}
-	batches, err := checkFooter(rest[:n])
-	if err == nil && batches != m.batches {
-		err = fmt.Errorf("the footer tells of %d batches, the file has %d", batches, m.batches)
+	end := size - int64(len(tail))
+	if _, err := in.ReadAt(tail, end); err != nil {
+		return nil, cutOff(err)
 	}
-	if err == nil {
-		err = io.EOF
+	n := int64(binary.LittleEndian.Uint32(tail))
+	if !bytes.Equal(tail[4:], ipc.Magic) || n > min(end, maxArrowMeta) {
+		return nil, fmt.Errorf("the footer is cut off or damaged: %w", io.ErrUnexpectedEOF)
 	}
-	return err
+	b := make([]byte, n)
+	if _, err := in.ReadAt(b, end-n); err != nil {
+		return nil, cutOff(err)
+	}
+	return checkFooter(b)
 }
 
 // readN reads n bytes; io.EOF if there are none. It makes room for more than 16 MiB
@@ -170,11 +173,55 @@ func checkMessage(b []byte) (kind byte, body int64, err error) {
 	return kind, body, nil
 }
 
-// checkFooter returns how many batches a footer tells of.
-func checkFooter(b []byte) (batches int64, err error) {
+// An arrowFooter says where the messages of a file are.
+type arrowFooter struct{ dictionaries, batches []arrowBlock }
+
+// An arrowBlock is a message: the length of its metadata, prefix included.
+type arrowBlock struct{ offset, meta int64 }
+
+// checkFooter checks the counts of a footer against its bytes.
+func checkFooter(b []byte) (_ *arrowFooter, err error) {
 	defer recovered(&err)
 	f := &flat{b: b, budget: len(b)}
-	return int64(f.vector(f.root(), 3, 24)), nil
+	root := f.root()
+	s, ok := f.table(root, 1)
+	if !ok {
+		return nil, errors.New("a footer without a schema")
+	}
+	f.fields(s, 1, maxDepth)
+	f.vector(s, 2, 4)
+	f.vector(root, 4, 4)
+	return &arrowFooter{f.blocks(root, 2), f.blocks(root, 3)}, nil
+}
+
+// blocks returns the blocks of field i.
+func (f *flat) blocks(at, i int) []arrowBlock {
+	n := f.vector(at, i, 24)
+	start, _ := f.table(at, i)
+	out := make([]arrowBlock, n)
+	for k := range out {
+		b := f.b[start+4+24*k:]
+		out[k] = arrowBlock{int64(binary.LittleEndian.Uint64(b)), int64(int32(binary.LittleEndian.Uint32(b[8:])))}
+	}
+	return out
+}
+
+// check checks the message of a block, and returns the length of its body.
+func (b arrowBlock) check(in io.ReaderAt, size int64) (body int64, err error) {
+	defer recovered(&err)
+	if b.offset < 0 || b.meta < 8 || b.meta > maxArrowMeta || b.offset > size-b.meta {
+		return 0, fmt.Errorf("a message of %d bytes at %d in a file of %d", b.meta, b.offset, size)
+	}
+	meta := make([]byte, b.meta)
+	if _, err := in.ReadAt(meta, b.offset); err != nil {
+		return 0, cutOff(err)
+	}
+	prefix := 4
+	if binary.LittleEndian.Uint32(meta) == 0xffffffff {
+		prefix = 8
+	}
+	_, body, err = checkMessage(meta[prefix:])
+	return body, err
 }
 
 // A flat is bytes in the FlatBuffers format, read with bounds: its methods panic

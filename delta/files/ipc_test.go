@@ -2,9 +2,11 @@ package files
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"testing"
 	"testing/iotest"
 
@@ -12,21 +14,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestArrowFooterCountsTheBatches(t *testing.T) {
+func TestArrowFooterIsChecked(t *testing.T) {
 	t.Parallel()
-	rec := batchOf(t, nil, `{"id":1}`)
-	var two bytes.Buffer
-	w, err := ipc.NewFileWriter(&two, ipc.WithSchema(rec.Schema()))
+	rec := batchOf(t, nil, `{"id":1,"s":"x"}`)
+	var buf bytes.Buffer
+	w, err := ipc.NewFileWriter(&buf, ipc.WithSchema(rec.Schema()))
 	require.NoError(t, err)
 	require.NoError(t, errors.Join(w.Write(rec), w.Write(rec), w.Close()))
-	end := []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
-	footer := two.Bytes()[bytes.LastIndex(two.Bytes(), end)+len(end):]
-	file := func(stream []byte) []byte {
-		return bytes.Join([][]byte{ipc.Magic, {0, 0}, stream, footer}, nil)
+	b := buf.Bytes()
+	foot, err := footer(bytes.NewReader(b), int64(len(b)))
+	require.NoError(t, err)
+	require.Len(t, foot.batches, 2)
+	for _, block := range foot.batches {
+		_, err := block.check(bytes.NewReader(b), int64(len(b)))
+		require.NoError(t, err)
 	}
-	require.Len(t, read(t, nil, write(t, "x", file(encode(t, Arrow, nil, rec, rec)))).rows, 2)
-	for _, stream := range [][]byte{encode(t, Arrow, nil, rec), encode(t, Arrow, nil, rec, rec, rec)} {
-		requireInput(t, read(t, nil, write(t, "x", file(stream))).err, 0, "", "the footer tells of 2 batches")
+	for _, bad := range []arrowBlock{{-8, 64}, {8, 0}, {8, -8}, {8, int64(len(b))}, {1 << 40, 64}, {8, 1 << 40}, {int64(len(b)) - 64, 64}} {
+		_, err := bad.check(bytes.NewReader(b), int64(len(b)))
+		require.Error(t, err, "%v", bad)
+	}
+	requireInput(t, read(t, nil, write(t, "x", append(bytes.Clone(b[:len(b)-10]), "xxxxARROW1"...))).err, 0, "", "the footer is cut off or damaged")
+	// What is between the messages does not matter.
+	c := bytes.Clone(b)
+	copy(c[8:foot.batches[0].offset], bytes.Repeat([]byte{0xaa}, int(foot.batches[0].offset)))
+	require.Len(t, read(t, nil, write(t, "x", c)).rows, 2)
+	// Each word of the footer made a number that is too large.
+	path := write(t, "x.arrow", nil)
+	n := int(binary.LittleEndian.Uint32(b[len(b)-10:]))
+	for at := len(b) - 10 - n; at+4 <= len(b)-6; at += 4 {
+		for _, v := range []uint32{0x7fffffff, 0xfffffffe, 0x01000000} {
+			c := bytes.Clone(b)
+			binary.LittleEndian.PutUint32(c[at:], v)
+			require.NoError(t, os.WriteFile(path, c, 0o600))
+			src, err := Open(context.Background(), []string{path}, nil)
+			if err == nil {
+				for _, err = range src.Batches(context.Background()) {
+				}
+			}
+			if err != nil {
+				require.ErrorAs(t, err, new(*InputError), "%d at %d", v, at)
+			}
+		}
 	}
 }
 

@@ -171,6 +171,7 @@ func TestTextThatIsNotUTF8IsNotWrittenAsText(t *testing.T) {
 		require.NoError(t, err)
 		err = w.Write(rec)
 		require.ErrorContains(t, err, "row 2: column a: text that is not UTF-8")
+		require.Equal(t, err, w.Write(batchOf(t, table("a", schema.String), `{"a":"x"}`).NewSlice(0, 1)), "nothing follows half a batch")
 		require.Equal(t, err, w.Close(), "half a file must not look whole")
 	}
 }
