@@ -131,6 +131,7 @@ func New(bucket *blob.Bucket, driver Driver, conf Config) *Store {
 		conf.Concurrency = defaultConcurrency
 	}
 	if conf.NewToken == nil {
+		//repolint:allow random: only a default; Config.NewToken is the seam
 		conf.NewToken = rand.Text
 	}
 	return &Store{bucket: bucket, driver: driver, conf: conf}
