@@ -6,14 +6,20 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/internal/dv"
 	"github.com/deltalog/deltalog/reader"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/logstore/memstore"
+	"github.com/deltalog/deltalog/txlog/schema"
 )
 
 // amend commits version 2 by hand: the table's one file as edit changes its add
@@ -153,4 +159,32 @@ func TestLongPartitionValuesMakeSmallBatches(t *testing.T) {
 		n += rec.NumRows()
 	}
 	require.EqualValues(t, 3000, n)
+}
+
+// TestZoneOfPartitionTimestamps: values without a zone are of the one that the
+// options name, in the rows as in predicates.
+func TestZoneOfPartitionTimestamps(t *testing.T) {
+	t.Parallel()
+	st := memstore.New(nil)
+	tbl, err := delta.Create(t.Context(), "mem://", &schema.Struct{Fields: []schema.Field{
+		{Name: "at", Type: schema.Timestamp, Nullable: true}, {Name: "id", Type: schema.Long, Nullable: true},
+	}}, &delta.CreateOptions{Options: delta.Options{Store: st}, PartitionBy: []string{"at"}})
+	require.NoError(t, err)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{
+		{Name: "at", Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true}, {Name: "id", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+	}, nil))
+	b.Field(0).(*array.TimestampBuilder).Append(0)
+	b.Field(1).(*array.Int64Builder).Append(1)
+	_, err = tbl.Append(t.Context(), delta.Records(b.NewRecordBatch()), nil)
+	require.NoError(t, err)
+	amend(t, st, func(add map[string]any) { add["partitionValues"] = map[string]any{"at": "2024-01-01 12:00:00"} })
+	for zone, want := range map[*time.Location]string{
+		nil:                             "2024-01-01T12:00:00.000000",
+		time.FixedZone("east", 2*60*60): "2024-01-01T10:00:00.000000",
+	} {
+		o := &reader.Options{PartitionZone: zone, Where: where(t, "at = TIMESTAMP '"+strings.TrimSuffix(want, ".000000")+"Z'")}
+		got, err := read(t, load(t, st), o)
+		require.NoError(t, err)
+		require.Equal(t, []string{`["` + want + `",1]`}, lines(t, got))
+	}
 }
