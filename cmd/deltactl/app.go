@@ -14,6 +14,7 @@ import (
 
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
 // A process is what a run of deltactl takes from outside.
@@ -118,7 +119,7 @@ write is true, also when the write failed.`,
 	f := root.PersistentFlags()
 	f.StringVarP(&a.output, "output", "o", "text", "what stdout is: text, or json (one object; lists one object a line)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress, no warnings of the log and no text about what was done")
-	f.BoolVarP(&a.verbose, "verbose", "v", false, "log every step on stderr")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request to the table's store on stderr")
 	f.StringVar(&a.logFormat, "log-format", "text", "format of the log on stderr: text or json")
 	f.DurationVar(&a.deadline, "deadline", 0, "end after this time (10m, 90s), exit code 124")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -184,6 +185,35 @@ func (a *app) options() delta.Options {
 	}
 	return delta.Options{EngineInfo: "deltactl " + version(), Env: &txlog.Env{Logger: slog.New(h)}}
 }
+
+// optionsFor are those for the table at url: with --verbose each request to its
+// store is logged.
+func (a *app) optionsFor(ctx context.Context, url string) (delta.Options, error) {
+	o := a.options()
+	if !a.verbose {
+		return o, nil
+	}
+	s, err := logstore.Open(ctx, url)
+	if err != nil {
+		return o, err
+	}
+	c, ok := s.(careful)
+	o.Store = &loud{logstore.Traced(s, func(c logstore.Call) {
+		o.Env.Logger.Debug("request", "verb", c.Verb, "object", c.Name, "bytes", c.Bytes, "error", c.Err)
+	}), ok && c.NeedsProbe()}
+	return o, nil
+}
+
+type careful interface{ NeedsProbe() bool }
+
+// A loud store logs its requests, and is as careful as the store that it is.
+type loud struct {
+	logstore.Store
+	careful bool
+}
+
+// NeedsProbe says whether the store is to be tested before the first write.
+func (l *loud) NeedsProbe() bool { return l.careful }
 
 func isTerminal(f *os.File) bool {
 	st, err := f.Stat()

@@ -23,7 +23,10 @@ func (a *app) checkpointCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := a.options()
+			o, err := a.optionsFor(ctx, url)
+			if err != nil {
+				return err
+			}
 			tbl, err := delta.Open(ctx, url, &o)
 			if err != nil {
 				return cause(ctx, err)

@@ -49,8 +49,12 @@ processes that make a table at once one succeeds, and the others change nothing.
 			if err := partitionColumns(s, partitionBy); err != nil {
 				return err
 			}
+			o, err := a.optionsFor(ctx, url)
+			if err != nil {
+				return err
+			}
 			tbl, err := delta.Create(ctx, url, s, &delta.CreateOptions{
-				Options: a.options(), PartitionBy: partitionBy, Properties: m,
+				Options: o, PartitionBy: partitionBy, Properties: m,
 				Name: name, Description: about, IfNotExists: ifNot,
 			})
 			if err != nil {

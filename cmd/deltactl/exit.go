@@ -187,6 +187,7 @@ var reading = map[int]string{
 
 var hints = map[int]string{
 	exitUsage:       "see deltactl help, or the command with --help",
+	exitCheck:       "use a store that honours conditional writes, or keep to one writer at a time on a store of your own",
 	exitPermission:  "check the credentials (deltactl help environment) and the file modes or bucket policy",
 	exitNotFound:    "check the path; --create makes the table",
 	exitConflict:    "nothing was committed; run the command again",

@@ -1,10 +1,11 @@
+//go:build unix
+
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -21,8 +22,6 @@ import (
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/logstore/localstore"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // Scripts run deltactl as a process of its own: this test's binary, under other names.
 func TestMain(m *testing.M) {

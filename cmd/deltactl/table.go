@@ -51,7 +51,10 @@ func (a *app) open(ctx context.Context, arg string) (*delta.Table, *txlog.Snapsh
 		return nil, nil, err
 	}
 	a.table = t.url
-	o := a.options()
+	o, err := a.optionsFor(ctx, t.url)
+	if err != nil {
+		return nil, nil, err
+	}
 	tbl, err := delta.Open(ctx, t.url, &o)
 	if err != nil {
 		return nil, nil, err

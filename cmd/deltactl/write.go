@@ -167,7 +167,7 @@ func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write 
 	if res.Key != "" {
 		a.key = res.Key
 	}
-	res.Retryable = a.retryable(res.Retryable || res == before, code)
+	res.Retryable = retryable(res.Retryable || res == before, code)
 	a.exit = code
 	a.printResult(res, err, code)
 	return err
@@ -175,7 +175,7 @@ func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write 
 
 // retryable corrects what the library says, which does not know the input's own
 // errors, nor those from before the write began.
-func (a *app) retryable(maybe bool, code int) bool {
+func retryable(maybe bool, code int) bool {
 	switch code {
 	case exitFailed, exitConflict, exitUnknown, exitDeadline, exitInterrupted:
 		return maybe
@@ -192,13 +192,16 @@ func (a *app) doWrite(ctx context.Context, verb, arg string, w *writeFlags, writ
 	if err != nil {
 		return err
 	}
-	opts := a.options()
+	opts, err := a.optionsFor(ctx, url)
+	if err != nil {
+		return err
+	}
 	tbl, err := delta.Open(ctx, url, &opts)
 	var src *files.Source
 	switch {
 	case err == nil:
 	case errors.Is(err, delta.ErrTableNotFound) && w.create:
-		if tbl, src, err = a.createFrom(ctx, url, w); err != nil {
+		if tbl, src, err = a.createFrom(ctx, url, opts, w); err != nil {
 			return err
 		}
 	default:
@@ -234,7 +237,7 @@ func (a *app) doWrite(ctx context.Context, verb, arg string, w *writeFlags, writ
 
 // createFrom makes the table that the input's columns describe. Another process
 // may make it first; then that one's definition holds.
-func (a *app) createFrom(ctx context.Context, url string, w *writeFlags) (*delta.Table, *files.Source, error) {
+func (a *app) createFrom(ctx context.Context, url string, o delta.Options, w *writeFlags) (*delta.Table, *files.Source, error) {
 	src, err := a.openInput(ctx, &w.input, nil)
 	if err != nil {
 		return nil, nil, err
@@ -256,7 +259,6 @@ func (a *app) createFrom(ctx context.Context, url string, w *writeFlags) (*delta
 		_ = src.Close()
 		return nil, nil, err
 	}
-	o := a.options()
 	if w.dryRun { // the plan is made on a table in memory
 		o.Store = memstore.New(nil)
 	}
@@ -376,7 +378,7 @@ func share(s string) (float64, error) {
 	if percent {
 		f /= 100
 	}
-	if err != nil || f < 0 || f > 1 {
+	if err != nil || !(f >= 0 && f <= 1) {
 		return 0, usagef("--max-shrink is %q, want a share such as 20%%", s)
 	}
 	return f, nil

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// The help of each command and topic is part of what users see: a change of it
+// shows in a diff. go test ./cmd/deltactl -run Help -update rewrites the files.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"", "create", "append", "replace-partition", "reload", "head", "export", "inspect", "history", "schema", "files",
+		"partitions", "txns", "status", "checkpoint", "store", "store check", "demo", "version",
+		"idempotency", "exit-codes", "urls", "environment", "expressions",
+	} {
+		var out, errs bytes.Buffer
+		code := run(append([]string{"help"}, strings.Fields(name)...), &process{
+			stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" },
+		})
+		require.Zero(t, code, "%s: %s", name, errs.String())
+		file := filepath.Join("testdata", "help", strings.ReplaceAll("deltactl "+name, " ", "-")+".txt")
+		if *update {
+			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+			require.NoError(t, os.WriteFile(file, out.Bytes(), 0o644))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), out.String(), "help %s: run with -update if the change is meant", name)
+	}
+}
