@@ -21,15 +21,27 @@ func TestLosslessCasts(t *testing.T) {
 		from, to schema.DataType
 		in, want string
 	}{
-		{schema.Byte, schema.Short, `-128`, "-128"}, {schema.Byte, schema.Integer, `127`, "127"}, {schema.Byte, schema.Long, `-1`, "-1"},
-		{schema.Byte, schema.Float, `-128`, "-128"}, {schema.Byte, schema.Double, `7`, "7"}, {schema.Byte, dec(3, 0), `-128`, "-128"},
-		{schema.Short, schema.Integer, `-32768`, "-32768"}, {schema.Short, schema.Long, `32767`, "32767"},
-		{schema.Short, schema.Float, `-32768`, "-32768"}, {schema.Short, schema.Double, `1`, "1"}, {schema.Short, dec(7, 2), `-32768`, "-32768"},
-		{schema.Integer, schema.Long, `-2147483648`, "-2147483648"}, {schema.Integer, schema.Double, `2147483647`, "2.147483647e+09"},
-		{schema.Integer, dec(10, 0), `-2147483648`, "-2147483648"}, {schema.Integer, dec(38, 28), `2147483647`, "2147483647"},
-		{schema.Long, dec(19, 0), `-9223372036854775808`, "-9223372036854775808"}, {schema.Long, dec(38, 19), `9223372036854775807`, "9223372036854775807"},
+		{schema.Byte, schema.Short, `-128`, "-128"},
+		{schema.Byte, schema.Integer, `127`, "127"},
+		{schema.Byte, schema.Long, `-1`, "-1"},
+		{schema.Byte, schema.Float, `-128`, "-128"},
+		{schema.Byte, schema.Double, `7`, "7"},
+		{schema.Byte, dec(3, 0), `-128`, "-128"},
+		{schema.Short, schema.Integer, `-32768`, "-32768"},
+		{schema.Short, schema.Long, `32767`, "32767"},
+		{schema.Short, schema.Float, `-32768`, "-32768"},
+		{schema.Short, schema.Double, `1`, "1"},
+		{schema.Short, dec(7, 2), `-32768`, "-32768"},
+		{schema.Integer, schema.Long, `-2147483648`, "-2147483648"},
+		{schema.Integer, schema.Double, `2147483647`, "2.147483647e+09"},
+		{schema.Integer, dec(10, 0), `-2147483648`, "-2147483648"},
+		{schema.Integer, dec(38, 28), `2147483647`, "2147483647"},
+		{schema.Long, dec(19, 0), `-9223372036854775808`, "-9223372036854775808"},
+		{schema.Long, dec(38, 19), `9223372036854775807`, "9223372036854775807"},
 		{schema.Float, schema.Double, `0.1`, "0.10000000149011612"},
-		{dec(3, 1), dec(5, 3), `"-99.9"`, "-99.9"}, {dec(9, 2), dec(38, 2), `"9999999.99"`, "9999999.99"}, {dec(18, 0), dec(38, 20), `"-999999999999999999"`, "-999999999999999999"},
+		{dec(3, 1), dec(5, 3), `"-99.9"`, "-99.9"},
+		{dec(9, 2), dec(38, 2), `"9999999.99"`, "9999999.99"},
+		{dec(18, 0), dec(38, 20), `"-999999999999999999"`, "-999999999999999999"},
 		{schema.Date, schema.TimestampNTZ, `"1969-12-31"`, "1969-12-31T00:00:00"},
 	} {
 		t.Run(c.from.String()+" to "+c.to.String(), func(t *testing.T) {
@@ -120,8 +132,10 @@ func TestNulls(t *testing.T) {
 		{"x", &schema.Array{Element: strictStruct, ContainsNull: true}, "x.element.y", []string{`{"x":[null,{"y":1}]}`, `{"x":[null,{"y":1},{"z":1}]}`}},
 		{"x", &schema.Map{Key: schema.String, Value: schema.Long}, "x.value", []string{`{"x":[]}`, `{"x":[{"key":"k","value":null}]}`}},
 		{"x", &schema.Map{Key: schema.String, Value: strictStruct, ValueContainsNull: true}, "x.value.y", []string{`{"x":[{"key":"k","value":null}]}`, `{"x":[{"key":"k","value":{"z":3}}]}`}},
-		{"x", &schema.Struct{Fields: []schema.Field{{Name: "l", Type: &schema.Array{Element: strictStruct}, Nullable: true}}}, "x.l.element.y",
-			[]string{`{"x":{"l":null}}`, `{"x":{"l":[{"y":1},{"y":null}]}}`}},
+		{
+			"x", &schema.Struct{Fields: []schema.Field{{Name: "l", Type: &schema.Array{Element: strictStruct}, Nullable: true}}}, "x.l.element.y",
+			[]string{`{"x":{"l":null}}`, `{"x":{"l":[{"y":1},{"y":null}]}}`},
+		},
 	} {
 		s := fields("p", schema.Long, c.name, c.typ)
 		in := arrowOf(s)

@@ -46,9 +46,11 @@ func TestStatistics(t *testing.T) {
 		{dec(38, 2), []string{`"123456789012345678901234567890123456.78"`, `"-0.01"`}, `"minValues":{"x":-0.01},"maxValues":{"x":123456789012345678901234567890123456.78},"nullCount":{"x":0}`},
 		{&schema.Array{Element: schema.Long, ContainsNull: true}, []string{`[1,null]`, `null`, `[]`}, `"minValues":{},"maxValues":{},"nullCount":{"x":1}`},
 		{&schema.Map{Key: schema.String, Value: schema.Long, ValueContainsNull: true}, []string{`[]`, `null`}, `"minValues":{},"maxValues":{},"nullCount":{"x":1}`},
-		{fields("a", schema.Long, "b", schema.String, "c", fields("d", schema.Date), "e", &schema.Array{Element: schema.Long, ContainsNull: true}),
+		{
+			fields("a", schema.Long, "b", schema.String, "c", fields("d", schema.Date), "e", &schema.Array{Element: schema.Long, ContainsNull: true}),
 			[]string{`{"a":1,"b":"x","c":{"d":"2026-01-05"}}`, `null`, `{"a":-1,"c":null,"e":[1]}`},
-			`"minValues":{"x":{"a":-1,"b":"x","c":{"d":"2026-01-05"}}},"maxValues":{"x":{"a":1,"b":"x","c":{"d":"2026-01-05"}}},"nullCount":{"x":{"a":1,"b":2,"c":{"d":2},"e":2}}`},
+			`"minValues":{"x":{"a":-1,"b":"x","c":{"d":"2026-01-05"}}},"maxValues":{"x":{"a":1,"b":"x","c":{"d":"2026-01-05"}}},"nullCount":{"x":{"a":1,"b":2,"c":{"d":2},"e":2}}`,
+		},
 	} {
 		s := fields("x", c.typ)
 		var rows []string
@@ -70,8 +72,10 @@ func TestStatisticsOfPropertiesAndPartitions(t *testing.T) {
 		{nil, `{"numRecords":1,"minValues":{"a":1,"b":{"c":2,"d":"abcdef"},"e":3},"maxValues":{"a":1,"b":{"c":2,"d":"abcdef"},"e":3},"nullCount":{"a":0,"b":{"c":0,"d":0},"e":0}}`},
 		{txlog.Properties{"delta.dataSkippingNumIndexedCols": "2"}, `{"numRecords":1,"minValues":{"a":1,"b":{"c":2}},"maxValues":{"a":1,"b":{"c":2}},"nullCount":{"a":0,"b":{"c":0}}}`},
 		{txlog.Properties{"delta.dataSkippingNumIndexedCols": "0"}, `{"numRecords":1,"minValues":{},"maxValues":{},"nullCount":{}}`},
-		{txlog.Properties{"delta.dataSkippingStatsColumns": "e, B.D", "delta.dataSkippingStringPrefixLength": "3"},
-			`{"numRecords":1,"minValues":{"b":{"d":"abc"},"e":3},"maxValues":{"b":{"d":"abc` + "\x7f" + `"},"e":3},"nullCount":{"b":{"d":0},"e":0}}`},
+		{
+			txlog.Properties{"delta.dataSkippingStatsColumns": "e, B.D", "delta.dataSkippingStringPrefixLength": "3"},
+			`{"numRecords":1,"minValues":{"b":{"d":"abc"},"e":3},"maxValues":{"b":{"d":"abc` + "\x7f" + `"},"e":3},"nullCount":{"b":{"d":0},"e":0}}`,
+		},
 	} {
 		config := config(memstore.New(nil), s, "p")
 		config.Properties = c.props
