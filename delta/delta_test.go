@@ -367,3 +367,45 @@ func TestRequests(t *testing.T) {
 		require.Equal(t, int64(2), logCalls()-before, "the commit and the checksum")
 	}
 }
+
+// An older interval under its own key is applied, whatever came in between.
+func TestBackfill(t *testing.T) {
+	tbl, st := newOrders(t, nil)
+	for _, ds := range []string{"2026-01-06", "2026-01-07", "2026-01-05"} {
+		res, err := tbl.ReplacePartitions(t.Context(), orders(ds+" eu 1 a"), &delta.WriteOptions{Key: "orders/" + ds})
+		require.NoError(t, err)
+		require.Equal(t, delta.Committed, res.State, ds)
+	}
+	require.Equal(t, map[string]int64{"/2026-01-05/eu": 1, "/2026-01-06/eu": 1, "/2026-01-07/eu": 1}, partitions(t, st))
+}
+
+// A task sleeps before its commit; its successor corrects the rows under the same
+// key; the task wakes.
+func TestZombie(t *testing.T) {
+	day := []delta.Partition{delta.Part("ds", "2026-01-05")}
+	for _, test := range []struct {
+		successor string
+		state     delta.State
+		is        error
+	}{
+		{"2026-01-05 eu 1 old", delta.AlreadyApplied, nil},
+		{"2026-01-05 eu 2 corrected", delta.NotCommitted, delta.ErrKeyReused},
+	} {
+		zombie, st := newOrders(t, nil)
+		p, _, err := zombie.Prepare(t.Context(), "replace-partitions", "", orders("2026-01-05 eu 1 old"), &delta.WriteOptions{Key: "k", Partitions: day})
+		require.NoError(t, err)
+
+		next, err := delta.Open(t.Context(), "mem://", &delta.Options{Store: st})
+		require.NoError(t, err)
+		res, err := next.ReplacePartitions(t.Context(), orders(test.successor), &delta.WriteOptions{Key: "k", Partitions: day})
+		require.NoError(t, err)
+		require.Equal(t, delta.Version(1), res.Version)
+
+		late, err := zombie.Commit(t.Context(), p)
+		require.ErrorIs(t, err, test.is)
+		require.Equal(t, test.state, late.State)
+		s, err := next.Snapshot(t.Context(), delta.At{})
+		require.NoError(t, err)
+		require.Equal(t, delta.Version(1), s.Version())
+	}
+}
