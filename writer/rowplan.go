@@ -195,7 +195,7 @@ func planValue(t reflect.Type, tag *tag, depth int) (*columnPlan, error) {
 	if c := primitives[t.Kind()]; c != nil {
 		return c(), nil
 	}
-	return nil, fmt.Errorf("Go type %s has no column type", t)
+	return nil, fmt.Errorf("the Go type %s has no column type", t)
 }
 
 func leaf(t schema.DataType, mk func() builder) *columnPlan {

@@ -25,37 +25,37 @@ type base struct {
 
 type all struct {
 	base
-	Bool     bool
-	I8       int8
-	I16      int16
-	I32      int32
-	I        int
-	U8       uint8
-	U16      uint16
-	U32      uint32
-	F32      float32
-	F64      float64
-	S        string `parquet:"s,zstd,dict"`
-	Bin      []byte
-	BinOpt   []byte `parquet:",optional"`
-	Fixed    [3]byte
-	At       time.Time
-	Local    time.Time `parquet:"local,timestamp(microsecond:local)"`
-	Day      time.Time `parquet:"day,date"`
-	Millis   int64     `parquet:"millis,timestamp(millisecond)"`
-	Days     int32     `parquet:"days,date"`
-	Dec      int64     `parquet:"dec,decimal(2:10)"`
-	DecText  string    `parquet:"dectext,decimal(3:38)"`
-	P        *int64
-	Nested   inner
-	NestedP  *inner
-	List     []int32
-	ListOpt  []string `parquet:",optional"`
-	Structs  []inner
-	Map      map[string]int64
-	MapOpt   map[string]*inner `parquet:",optional"`
-	Hidden   chan int          `parquet:"-"`
-	internal int
+	Bool    bool
+	I8      int8
+	I16     int16
+	I32     int32
+	I       int
+	U8      uint8
+	U16     uint16
+	U32     uint32
+	F32     float32
+	F64     float64
+	S       string `parquet:"s,zstd,dict"`
+	Bin     []byte
+	BinOpt  []byte `parquet:",optional"`
+	Fixed   [3]byte
+	At      time.Time
+	Local   time.Time `parquet:"local,timestamp(microsecond:local)"`
+	Day     time.Time `parquet:"day,date"`
+	Millis  int64     `parquet:"millis,timestamp(millisecond)"`
+	Days    int32     `parquet:"days,date"`
+	Dec     int64     `parquet:"dec,decimal(2:10)"`
+	DecText string    `parquet:"dectext,decimal(3:38)"`
+	P       *int64
+	Nested  inner
+	NestedP *inner
+	List    []int32
+	ListOpt []string `parquet:",optional"`
+	Structs []inner
+	Map     map[string]int64
+	MapOpt  map[string]*inner `parquet:",optional"`
+	Hidden  chan int          `parquet:"-"`
+	hidden  int
 }
 
 func TestSchemaOfStructs(t *testing.T) {
@@ -127,7 +127,7 @@ func TestStructsBecomeColumns(t *testing.T) {
 	x, one := "x", int64(1)
 	zone := time.FixedZone("", 3600)
 	full := all{
-		base: base{7}, Bool: true, I8: -1, I16: -2, I32: -3, I: -4, U8: 255, U16: 65535, U32: 4294967295,
+		hidden: 1, base: base{7}, Bool: true, I8: -1, I16: -2, I32: -3, I: -4, U8: 255, U16: 65535, U32: 4294967295,
 		F32: 1.5, F64: -2.5, S: "text", Bin: []byte{1, 2}, BinOpt: []byte{}, Fixed: [3]byte{9, 8, 7},
 		At: time.Date(2026, 1, 5, 1, 0, 0, 1000, zone), Local: time.Date(2026, 1, 5, 1, 0, 0, 0, zone),
 		Day: time.Date(1969, 12, 31, 23, 0, 0, 0, zone), Millis: -1, Days: -1, Dec: -12345, DecText: "1.5",
