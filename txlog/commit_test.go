@@ -565,3 +565,112 @@ func truthful(t *testing.T, seed uint64) {
 		}
 	}
 }
+
+// In-commit timestamps rise although the clock stands still, or runs back, and
+// although others commit in between.
+func TestInCommitTimestampsRise(t *testing.T) {
+	s := memstore.New(nil)
+	now := time.UnixMilli(5000)
+	env := virtual()
+	env.Now = func() time.Time { return now }
+	create := BeginCreate(s, options(env))
+	create.Add(&Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []Feature{"inCommitTimestamp"}}, &Metadata{
+		ID: "m", Format: Format{Provider: "parquet"}, SchemaString: `{"type":"struct","fields":[{"name":"p","type":"string","nullable":true,"metadata":{}}]}`,
+		PartitionColumns: []string{"p"}, Configuration: map[string]string{"delta.enableInCommitTimestamps": "true"},
+	})
+	res, err := create.Commit(t.Context())
+	require.NoError(t, err)
+	stale := res.Snapshot
+	for i := range 4 {
+		now = now.Add(-time.Second)
+		o := options(env)
+		o.Env.NewID = func() string { return fmt.Sprint("id-", i) }
+		res, _, err = appendOne(t.Context(), stale, fmt.Sprint("f", i), o) // always behind
+		require.NoError(t, err)
+	}
+	for v := range Version(5) {
+		c, err := res.Snapshot.CommitAt(t.Context(), v)
+		require.NoError(t, err)
+		require.Equal(t, int64(5000+v), *c.Info().InCommitTimestamp)
+		require.IsType(t, &CommitInfo{}, c.Actions[0], "commitInfo is the first action")
+	}
+}
+
+// Row ids never overlap, also those of a writer that lost and came after.
+func TestRowIDsFollowTheWinner(t *testing.T) {
+	s := memstore.New(nil)
+	create := BeginCreate(s, options(virtual()))
+	create.Add(&Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []Feature{"rowTracking", "domainMetadata"}}, &Metadata{
+		ID: "m", Format: Format{Provider: "parquet"}, SchemaString: `{"type":"struct","fields":[{"name":"p","type":"string","nullable":true,"metadata":{}}]}`,
+		PartitionColumns: []string{"p"},
+	})
+	res, err := create.Commit(t.Context())
+	require.NoError(t, err)
+	for i := range 3 {
+		o := options(virtual())
+		o.Env.NewID = func() string { return fmt.Sprint("id-", i) }
+		txn := res.Snapshot.Begin(o)
+		f := file(fmt.Sprint("f", i), "a")
+		f.Stats = fmt.Sprintf(`{"numRecords":%d}`, 10+i)
+		txn.Add(f)
+		last, err := txn.Commit(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, Version(1+i), last.Version)
+	}
+	snap, err := Load(t.Context(), s, nil)
+	require.NoError(t, err)
+	got := map[string][2]int64{}
+	for f, err := range snap.Files(t.Context(), nil) {
+		require.NoError(t, err)
+		got[f.Path] = [2]int64{*f.BaseRowID, *f.DefaultRowCommitVersion}
+	}
+	require.Equal(t, map[string][2]int64{"f0": {0, 1}, "f1": {10, 2}, "f2": {21, 3}}, got)
+	mark, err := snap.RowIDHighWaterMark(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(32), mark)
+
+	o := options(virtual())
+	txn := snap.Begin(o)
+	f := file("uncounted", "a")
+	f.Stats = ""
+	txn.Add(f)
+	_, err = txn.Commit(t.Context())
+	require.ErrorContains(t, err, "row count")
+}
+
+func TestAppendOnlyTablesKeepTheirRows(t *testing.T) {
+	s := memstore.New(nil)
+	create := BeginCreate(s, options(virtual()))
+	create.Add(&Protocol{MinReaderVersion: 1, MinWriterVersion: 2}, &Metadata{
+		ID: "m", Format: Format{Provider: "parquet"}, SchemaString: `{"type":"struct","fields":[]}`, Configuration: map[string]string{"delta.appendOnly": "true"},
+	})
+	res, err := create.Commit(t.Context())
+	require.NoError(t, err)
+	for dataChange, want := range map[bool]error{true: ErrAppendOnly, false: nil} {
+		txn := res.Snapshot.Begin(options(virtual()))
+		txn.Add(&RemoveFile{Path: "f", DataChange: dataChange})
+		_, err := txn.Plan(t.Context())
+		require.ErrorIs(t, err, want)
+	}
+}
+
+// What the checkpoint or the checksum cannot do is a warning, never the outcome.
+func TestAfterTheCommitNothingFailsIt(t *testing.T) {
+	s, snap := scriptedTable(t)
+	o := options(virtual())
+	o.SkipPostCommit = false
+	o.NewFiles = true
+	s.put = func(_ int, name string, apply func() error) error {
+		if name != commitPath(snap.Version()+1) {
+			return logstore.ErrPermission
+		}
+		return apply()
+	}
+	for range 12 {
+		res, _, err := appendOne(t.Context(), snap, fmt.Sprint("f", snap.Version()), o)
+		require.NoError(t, err)
+		require.Equal(t, Committed, res.State)
+		require.NotEmpty(t, res.Warnings)
+		snap = res.Snapshot
+	}
+}
