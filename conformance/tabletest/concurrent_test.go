@@ -1,10 +1,14 @@
 package tabletest_test
 
 import (
+	"context"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/deltalog/deltalog/conformance/tabletest"
+	"github.com/deltalog/deltalog/txlog/logstore"
+	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 )
 
 func TestMain(m *testing.M) { tabletest.Main(m) }
@@ -15,4 +19,20 @@ func TestGoroutinesOnLocalDisk(t *testing.T) {
 
 func TestProcessesOnLocalDisk(t *testing.T) {
 	tabletest.Replacements(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16, Processes: true})
+}
+
+func TestGoroutinesInMemory(t *testing.T) {
+	var mu sync.Mutex
+	tables := map[string]*memstore.Store{}
+	tabletest.Replacements(t, tabletest.Harness{
+		URL: "mem://table", Writers: 16,
+		Open: func(_ context.Context, url string) (logstore.Store, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if tables[url] == nil {
+				tables[url] = memstore.New(&memstore.Options{URL: url})
+			}
+			return tables[url], nil
+		},
+	})
 }
