@@ -1,0 +1,139 @@
+//go:build unix
+
+package delta_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/internal/faultstore"
+	"github.com/deltalog/deltalog/txlog"
+	"github.com/deltalog/deltalog/txlog/logstore/localstore"
+)
+
+// killEnv tells a process which operation to do on which table, and before which
+// storage call to die: DIR|OPERATION|N.
+const killEnv = "DELTALOG_KILL"
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(killEnv); job != "" {
+		if err := doomed(job); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// doomed does the operation and dies before call n, as a process that is killed
+// does: no deferred function runs, nothing is cleaned up.
+func doomed(job string) error {
+	f := strings.Split(job, "|")
+	n, err := strconv.Atoi(f[2])
+	if err != nil {
+		return err
+	}
+	disk, err := localstore.Open(f[0], nil)
+	if err != nil {
+		return err
+	}
+	fs := faultstore.New(disk, func(c faultstore.Call) faultstore.Fault {
+		if c.N == n {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		return faultstore.Pass
+	})
+	tbl, err := delta.Open(context.Background(), f[0], &delta.Options{Store: fs})
+	if err != nil {
+		return err
+	}
+	_, err = operationNamed(f[1]).run(context.Background(), tbl)
+	return err
+}
+
+func operationNamed(name string) operation {
+	for _, op := range operations() {
+		if op.name == name {
+			return op
+		}
+	}
+	panic("no operation " + name)
+}
+
+// Real processes on local disk, killed before every storage call, and so after
+// every one; then the same work under the same key.
+func TestKilledProcesses(t *testing.T) {
+	for _, name := range []string{"append", "replace-dynamic", "replace-declared", "reload"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			op := operationNamed(name)
+			for n := 0; ; n++ {
+				if killed := killOne(t, op, n); !killed {
+					require.Greater(t, n, 8, "the sweep ended too early")
+					return
+				}
+			}
+		})
+	}
+}
+
+func killOne(t *testing.T, op operation, n int) (killed bool) {
+	dir := filepath.Join(t.TempDir(), "table")
+	tbl, err := delta.Create(t.Context(), dir, ordersSchema, &delta.CreateOptions{
+		PartitionBy: []string{"ds", "region"}, Properties: map[string]string{"delta.checkpointInterval": "3"},
+	})
+	require.NoError(t, err)
+	for _, row := range []string{"2026-01-05 eu 1 x", "2026-01-06 eu 100 old"} {
+		_, err := tbl.Append(t.Context(), orders(row), nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, tbl.Close())
+
+	c := exec.Command(os.Args[0], "-test.run=^$")
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%d", killEnv, dir, op.name, n))
+	out, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		killed = exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
+		require.True(t, killed, string(out))
+	} else {
+		require.NoError(t, err)
+	}
+
+	disk, err := localstore.Open(dir, nil)
+	require.NoError(t, err)
+	msg := fmt.Sprintf("killed before call %d", n)
+	at := landed(t, disk)
+	again, err := attempt(t.Context(), op, disk, "second")
+	require.NoError(t, err, msg)
+	if len(at) > 0 {
+		require.Equal(t, delta.AlreadyApplied, again.State, msg)
+		require.Equal(t, at[0], again.Version, msg)
+	}
+	require.Len(t, landed(t, disk), 1, msg)
+	want := map[string]int64{}
+	for k, v := range op.want {
+		if k == "/2026-01-05/eu" {
+			v = 1
+		}
+		want[k] = v
+	}
+	require.Equal(t, want, partitions(t, disk), msg)
+	s, err := txlog.Load(t.Context(), disk, nil)
+	require.NoError(t, err, msg)
+	require.Equal(t, delta.Version(3), s.Version(), msg)
+	return killed
+}
