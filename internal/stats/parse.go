@@ -177,7 +177,7 @@ func (p *parser) bound(n *node, s section, depth int) bool {
 
 // count reads a number of rows; -1 if it is none.
 func (p *parser) count() (int64, bool) {
-	t, ok := p.token(maxDepth)
+	t, ok := p.token(0)
 	if !ok {
 		return -1, false
 	}
