@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -135,34 +136,12 @@ func narrow(valid []uint64, v *vec.Vec) []uint64 {
 	return words
 }
 
+// layoutOf is [schemavec.Layout], and for a variant the struct that it is read as.
 func layoutOf(t schema.DataType) vec.Kind {
-	switch t.Kind() {
-	case schema.KindBoolean:
-		return vec.Bool
-	case schema.KindByte:
-		return vec.Int8
-	case schema.KindShort:
-		return vec.Int16
-	case schema.KindInteger, schema.KindDate:
-		return vec.Int32
-	case schema.KindLong, schema.KindTimestamp, schema.KindTimestampNTZ:
-		return vec.Int64
-	case schema.KindFloat:
-		return vec.Float32
-	case schema.KindDouble:
-		return vec.Float64
-	case schema.KindDecimal:
-		return vec.Decimal128
-	case schema.KindString, schema.KindBinary:
-		return vec.Bytes
-	case schema.KindStruct, schema.KindVariant:
+	if t.Kind() == schema.KindVariant {
 		return vec.Struct
-	case schema.KindArray:
-		return vec.List
-	case schema.KindMap:
-		return vec.Map
 	}
-	return vec.Null
+	return schemavec.Layout(t)
 }
 
 // constants are columns that have one value each, as a batch of one row.
