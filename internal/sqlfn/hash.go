@@ -1,0 +1,3 @@
+package sqlfn
+
+func hashFuncs() []def { return nil }
