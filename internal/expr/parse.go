@@ -20,6 +20,11 @@ type Options struct {
 	// Location is the session's time zone: the zone of timestamps written without
 	// one. Nil is UTC.
 	Location *time.Location
+	// Now is the time of the operation: what current_timestamp and current_date
+	// are, in every row and at every retry. Without it Bind refuses them.
+	Now time.Time
+	// User is what current_user is. Without it Bind refuses that.
+	User string
 }
 
 func (o *Options) location() *time.Location {

@@ -48,3 +48,20 @@ func contains(names []string, name string) bool {
 	}
 	return false
 }
+
+// Split returns the conjuncts of e: the terms of an AND, or e itself. Terms that
+// are [True] are left out.
+func Split(e Expr) []Expr {
+	terms := []Expr{e}
+	if l, isLogic := e.(*logic); isLogic && !l.or {
+		terms = l.args
+	}
+	var out []Expr
+	for _, t := range terms {
+		if l, is := t.(*literal); is && l.value.Bool() {
+			continue
+		}
+		out = append(out, t)
+	}
+	return out
+}
