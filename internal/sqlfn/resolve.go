@@ -182,7 +182,8 @@ type def struct {
 
 // registry has every function under each of its names, in lower case.
 var registry = register(
-	hashFuncs(),
+	textFuncs(), concatFuncs(), caseFuncs(), regexFuncs(), encodeFuncs(),
+	hashFuncs(), digestFuncs(), arrayFuncs(),
 )
 
 func register(groups ...[]def) map[string]*Func {
