@@ -3,6 +3,7 @@ package vec
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Width returns the bytes of a value of a fixed-width kind, 0 for the others.
@@ -59,6 +60,25 @@ func Compact(v *Vec) *Vec {
 		panic(err) // not reached: one vec has one layout and fits its own offsets
 	}
 	return out
+}
+
+// Copy is [Compact] with memory of its own.
+func Copy(v *Vec) *Vec {
+	out, err := concat([]*Vec{v})
+	if err != nil {
+		panic(err) // not reached: one vec has one layout and fits its own offsets
+	}
+	return out
+}
+
+// MemorySize returns the bytes of v's buffers and of its children's, whole, and of
+// the structs that describe them. Shared memory counts each time.
+func MemorySize(v *Vec) int64 {
+	n := int64(unsafe.Sizeof(*v)) + int64(len(v.Valid)) + int64(len(v.Data)) + 4*int64(len(v.Offsets))
+	for _, c := range v.Children {
+		n += MemorySize(c) + int64(unsafe.Sizeof(c))
+	}
+	return n
 }
 
 func (v *Vec) compact() bool {

@@ -130,6 +130,14 @@ func TestCompactOwnsNoMoreThanItsWindow(t *testing.T) {
 		requireValues(t, values, got)
 		requireExact(t, got)
 		require.Same(t, got, vec.Compact(got), "compact already")
+
+		own := vec.Copy(got)
+		requireValues(t, values, own)
+		requireExact(t, own)
+		require.Equal(t, vec.MemorySize(got), vec.MemorySize(own))
+		clear(got.Data)
+		clear(got.Valid)
+		requireValues(t, values, own)
 	})
 }
 
