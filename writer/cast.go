@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -23,10 +24,16 @@ func (e *NullError) Error() string {
 	return fmt.Sprintf("writer: column %s is null in row %d, and not nullable in the table", e.Column, e.Row)
 }
 
+// Unwrap returns e as what it is among the promises of a table.
+func (e *NullError) Unwrap() error {
+	return &ConstraintError{Constraint: rules.NotNull, Column: e.Column, Expression: e.Column + " IS NOT NULL", Row: e.Row}
+}
+
 // A caster turns batches of one Arrow schema into columns of the table.
 type caster struct {
-	in     *arrow.Schema
-	fields []fieldCast
+	in      *arrow.Schema
+	fields  []fieldCast
+	present []bool // columns that the batch has
 }
 
 // A fieldCast makes one column of the table.
@@ -44,8 +51,9 @@ type fieldCast struct {
 type convert func(*vec.Vec) (*vec.Vec, error)
 
 // newCaster plans the conversion; the error is a [*schema.MismatchError], or
-// names a column whose Arrow type Delta does not have.
-func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
+// names a column whose Arrow type Delta does not have. Columns that rs makes may
+// be absent.
+func newCaster(in *arrow.Schema, table *schema.Struct, rs *rules.Rules) (*caster, error) {
 	from, err := arrowvec.FromArrowSchema(in)
 	if err != nil {
 		return nil, err
@@ -53,7 +61,7 @@ func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
 	if err := distinct(from); err != nil {
 		return nil, err
 	}
-	if err := schema.CanCast(from, table); err != nil {
+	if err := schema.CanCast(from, lenient(table, rs)); err != nil {
 		return nil, err
 	}
 	c := &caster{in: in}
@@ -66,6 +74,7 @@ func newCaster(in *arrow.Schema, table *schema.Struct) (*caster, error) {
 			fc.absent = schemavec.Empty(f.Type)
 		}
 		c.fields = append(c.fields, fc)
+		c.present = append(c.present, fc.source >= 0)
 	}
 	return c, nil
 }
@@ -103,14 +112,24 @@ func (c *caster) cast(rec arrow.RecordBatch, row int64) ([]*vec.Vec, error) {
 		if err != nil {
 			return nil, fmt.Errorf("writer: column %s, rows %d to %d: %w", f.name, row, row+int64(rows)-1, err)
 		}
-		if f.strict {
-			if n := (nullSearch{}).in(v, f.typ, f.nullable, f.name); n != nil {
-				return nil, &NullError{Column: n.column, Row: row + int64(n.row)}
-			}
-		}
 		cols[i] = v
 	}
 	return cols, nil
+}
+
+// nulls looks for nulls where there must be none, in columns whose first row is
+// row row of the input.
+func (c *caster) nulls(cols []*vec.Vec, row int64) error {
+	for i := range c.fields {
+		f := &c.fields[i]
+		if !f.strict {
+			continue
+		}
+		if n := (nullSearch{}).in(cols[i], f.typ, f.nullable, f.name); n != nil {
+			return &NullError{Column: n.column, Row: row + int64(n.row)}
+		}
+	}
+	return nil
 }
 
 // converter returns the conversion from one type to another that

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/deltalog/deltalog/internal/digest"
+	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/internal/stats"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
@@ -19,6 +20,11 @@ type Config struct {
 	Schema           *schema.Struct   // the table's, with logical names
 	PartitionColumns []string         // logical names, in the table's order
 	Properties       txlog.Properties // codec, statistics, column mapping, prefixes
+
+	// Rules are what the table promises of its rows; see [Rules]. They may be nil if
+	// it promises nothing. With NoFiles columns are completed, and nothing is checked
+	// but nulls.
+	Rules *rules.Rules
 
 	// Settings.
 
@@ -60,8 +66,9 @@ type Partition struct {
 type Output struct {
 	Files      []DataFile // by partition in the order of their first rows, then in row order
 	Rows       int64
-	Digest     digest.Rows
+	Digest     digest.Rows // over what the input gave, not what was completed
 	Partitions []Partition // in the order of their first rows
+	Assigned   []Assigned  // the values that identity columns gave
 }
 
 const (
@@ -97,6 +104,15 @@ func (c *Config) withDefaults() (*Config, error) {
 		d.Parallel = runtime.GOMAXPROCS(0)
 	}
 	d.Env = d.Env.WithDefaults()
+	if d.Rules == nil {
+		if rules.Any(d.Schema, d.Properties) {
+			return nil, errors.New("writer: Config needs Rules: the schema or the properties promise something of rows")
+		}
+		d.Rules = rules.None(d.Schema)
+	}
+	if !d.Rules.For(d.Schema) {
+		return nil, errors.New("writer: Config.Rules are those of another schema")
+	}
 	return &d, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/deltalog/deltalog/internal/digest"
 	"github.com/deltalog/deltalog/internal/pqwrite"
+	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -32,6 +33,7 @@ type partition struct {
 type Writer struct {
 	t      *target
 	caster *caster
+	rules  *rules.Run
 	split  *splitter
 	seeds  []uint64 // of the columns, for the digest
 
@@ -56,7 +58,7 @@ func New(c *Config) (*Writer, error) {
 	for i, col := range t.partCols {
 		types[i] = t.Schema.Fields[col].Type
 	}
-	w := &Writer{t: t, split: newSplitter(types)}
+	w := &Writer{t: t, split: newSplitter(types), rules: t.Rules.Begin()}
 	w.done.slots = make(chan struct{}, max(minFinishing, t.Parallel))
 	w.done.ended = sync.NewCond(&w.done.mu)
 	for i := range t.Schema.Fields {
@@ -67,11 +69,13 @@ func New(c *Config) (*Writer, error) {
 
 // Write takes the batch's rows. The batch may be released afterwards.
 //
-// Columns are matched by name, in any case if need be; missing ones become null.
-// Values are converted to the table's types where that loses nothing.
+// Columns are matched by name, in any case if need be; missing ones become what
+// the table's rules say, else null. Values are converted to the table's types
+// where that loses nothing.
 //
-// Errors: [*schema.MismatchError], [*NullError], what Config.Admit returns, and
-// the store's. After an error the input is lost: call Abort.
+// Errors: [*schema.MismatchError], [*NullError], [*ConstraintError], what
+// Config.Admit returns, and the store's. After an error the input is lost: call
+// Abort.
 func (w *Writer) Write(ctx context.Context, rec arrow.RecordBatch) error {
 	if w.err == nil {
 		w.err = w.write(ctx, rec)
@@ -84,9 +88,12 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 		return err
 	}
 	if w.caster == nil || !w.caster.in.Equal(rec.Schema()) {
-		c, err := newCaster(rec.Schema(), w.t.Schema)
+		c, err := newCaster(rec.Schema(), w.t.Schema, w.t.Rules)
 		if err != nil {
 			return err
+		}
+		if err := w.rules.Expect(c.present); err != nil {
+			return unsupported(err)
 		}
 		w.caster = c
 	}
@@ -146,6 +153,14 @@ func bytesOf(v *vec.Vec) int {
 
 // take writes rows that are of the table's types.
 func (w *Writer) take(ctx context.Context, cols []*vec.Vec, rows int) error {
+	if w.t.Digest {
+		if err := w.digest(cols, rows); err != nil {
+			return fmt.Errorf("writer: digest: %w", err)
+		}
+	}
+	if err := w.promise(cols, rows); err != nil {
+		return err
+	}
 	parts := make([]*vec.Vec, len(w.t.partCols))
 	for i, c := range w.t.partCols {
 		parts[i] = cols[c]
@@ -153,11 +168,6 @@ func (w *Writer) take(ctx context.Context, cols []*vec.Vec, rows int) error {
 	runs, order := w.split.split(parts, rows)
 	if err := w.admit(runs, parts); err != nil {
 		return err
-	}
-	if w.t.Digest {
-		if err := w.digest(cols, rows); err != nil {
-			return fmt.Errorf("writer: digest: %w", err)
-		}
 	}
 	if !w.t.NoFiles {
 		if err := w.distribute(ctx, cols, runs, order); err != nil {
@@ -196,6 +206,7 @@ func (w *Writer) digest(cols []*vec.Vec, rows int) error {
 	for i, c := range cols {
 		cs[i] = digest.Column{Seed: w.seeds[i], Vec: c}
 	}
+	cs = append(cs, w.absent(rows)...)
 	return w.out.Digest.Add(rows, cs)
 }
 
@@ -381,6 +392,7 @@ func (w *Writer) Close(ctx context.Context) (*Output, error) {
 	for _, f := range w.done.files {
 		w.out.Files = append(w.out.Files, f.DataFile)
 	}
+	w.out.Assigned = w.rules.Assigned()
 	w.progress()
 	return &w.out, nil
 }

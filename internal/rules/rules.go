@@ -43,6 +43,11 @@ type Rules struct {
 // were checked before.
 func None(s *schema.Struct) *Rules { return &Rules{schema: s, columns: make([]column, len(s.Fields))} }
 
+// For reports whether r was made for the columns of s.
+func (r *Rules) For(s *schema.Struct) bool {
+	return len(r.columns) == len(s.Fields) && schema.Equal(r.schema, s)
+}
+
 // A check is a condition that must be true for every row.
 type check struct {
 	name   string // of a CHECK constraint, or ofInvariant
