@@ -132,6 +132,19 @@ func (p Properties) RowTrackingSuspended() bool {
 	return p.boolean("delta.rowTrackingSuspended", false)
 }
 
+// MaterializedRowIDColumn is the data files' column for ids of rows that have
+// moved; empty: none (delta.rowTracking.materializedRowIdColumnName).
+func (p Properties) MaterializedRowIDColumn() string {
+	return p["delta.rowTracking.materializedRowIdColumnName"]
+}
+
+// MaterializedRowCommitVersionColumn is the data files' column for the versions of
+// rows that have moved; empty: none
+// (delta.rowTracking.materializedRowCommitVersionColumnName).
+func (p Properties) MaterializedRowCommitVersionColumn() string {
+	return p["delta.rowTracking.materializedRowCommitVersionColumnName"]
+}
+
 // LogRetention is how long commits are kept (delta.logRetentionDuration; default 30 days).
 func (p Properties) LogRetention() time.Duration {
 	return p.interval("delta.logRetentionDuration", 30*24*time.Hour)
