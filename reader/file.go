@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -49,13 +50,15 @@ func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 type fileScan struct {
 	s     *Scan
 	add   *txlog.AddFile
+	opts  *FileOptions
 	where *expr.Predicate // with this file's partition values; nil: all rows
 	head  int64           // rows that are still wanted, without a where; -1: all
+	at    bool            // batches have positions
 	file  *pqread.File
 	proj  *pqread.Projection
 	test  *pqread.Projection // where's columns only; nil: there is none
 	prune *pruner
-	dead  *dv.Bitmap
+	dead  *dv.Bitmap // rows left out: deleted, or those of FileOptions.Except
 	parts []partColumn
 }
 
@@ -80,8 +83,8 @@ func (s *Scan) wrap(add *txlog.AddFile, err error) error {
 
 // openFile reads the footer and the deletion vector. A nil fileScan means that no
 // row of the file is wanted.
-func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (*fileScan, error) {
-	f := &fileScan{s: s, add: add, head: -1}
+func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, o *FileOptions) (*fileScan, error) {
+	f := &fileScan{s: s, add: add, opts: o, head: -1}
 	name, err := add.ObjectName(s.snap.Store().URL())
 	if err != nil {
 		return nil, err
@@ -96,23 +99,18 @@ func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (
 			f.where = nil
 		}
 	}
-	if f.where == nil && s.opts.Limit > 0 {
-		f.head = s.opts.Limit
-	}
 	if err := f.partitions(); err != nil {
 		return nil, err
 	}
 	s.metrics.filesScanned.Add(1)
-	// Held at once: the bytes of two row groups, or of three while a predicate's
-	// columns are read before the others; and a batch each that is being decoded,
-	// waiting and in use.
-	f.file, err = pqread.Open(ctx, &input{s: s, name: name, size: add.Size}, &pqread.Options{
-		Parallel: parallel, MaxBuffered: max(s.opts.share()/6, 1<<20), BatchBytes: max(s.opts.share()/8, 1<<20),
-	})
-	if err != nil {
+	if f.file, err = s.open(ctx, name, add.Size); err != nil {
 		return nil, err
 	}
-	if f.proj, err = f.file.Project(s.data, s.mapping); err != nil {
+	data := s.data
+	if o.RowIDs {
+		data = s.ids.data
+	}
+	if f.proj, err = f.file.Project(data, s.mapping); err != nil {
 		return nil, err
 	}
 	if f.where != nil {
@@ -127,9 +125,22 @@ func (s *Scan) openFile(ctx context.Context, add *txlog.AddFile, parallel int) (
 		return nil, err
 	}
 	if add.DeletionVector != nil {
-		f.dead, err = s.deletionVector(ctx, add, f.file.Rows())
+		if f.dead, err = s.deletionVector(ctx, add, f.file.Rows()); err != nil {
+			return nil, err
+		}
 	}
-	return f, err
+	return f, f.choose()
+}
+
+// open reads the footer of a file.
+func (s *Scan) open(ctx context.Context, name string, size int64) (*pqread.File, error) {
+	// Held at once: the bytes of two row groups, or of three while a predicate's
+	// columns are read before the others; and a batch each that is being decoded,
+	// waiting and in use.
+	return pqread.Open(ctx, &input{s: s, name: name, size: size}, &pqread.Options{
+		Parallel:    max(1, runtime.GOMAXPROCS(0)/s.opts.Parallel),
+		MaxBuffered: max(s.opts.share()/6, 1<<20), BatchBytes: max(s.opts.share()/8, 1<<20),
+	})
 }
 
 // partitions makes the partition columns.
@@ -219,6 +230,12 @@ func (s *Scan) deletionVector(ctx context.Context, add *txlog.AddFile, rows int6
 func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selection, err error) {
 	g := f.file.RowGroup(group)
 	f.s.metrics.groups.Add(1)
+	var picked pqread.Selection // nil: all
+	if f.opts.Rows != nil {
+		if picked = f.picked(g); len(picked) == 0 {
+			return pqread.Selection{}, nil
+		}
+	}
 	if f.prune != nil {
 		if !f.prune.group(group, g.Rows) {
 			return pqread.Selection{}, nil
@@ -228,7 +245,9 @@ func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selecti
 		}
 	}
 	f.s.metrics.groupsRead.Add(1)
-	if f.dead != nil {
+	if picked != nil {
+		sel = intersect(sel, picked) // without the dead ones
+	} else if f.dead != nil {
 		live := pqread.Selection{}
 		for r := range f.dead.KeepRanges(g.FirstRow, g.FirstRow+g.Rows) {
 			live = append(live, pqread.Range{Start: int64(r.From), End: int64(r.To)})
@@ -247,16 +266,16 @@ func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selecti
 }
 
 // batches yields the file's wanted rows.
-func (f *fileScan) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
+func (f *fileScan) batches(ctx context.Context) iter.Seq2[FileBatch, error] {
+	return func(yield func(FileBatch, error) bool) {
 		choose := func(group int) (pqread.Selection, error) { return f.selection(ctx, group) }
 		for b, err := range f.proj.Batches(ctx, &pqread.ScanOptions{BatchRows: f.batchRows(), Select: choose}) {
 			if err != nil {
-				yield(nil, err)
+				yield(FileBatch{}, err)
 				return
 			}
 			rec, err := f.assemble(b)
-			if err != nil || rec != nil {
+			if err != nil || rec.RecordBatch != nil {
 				if !yield(rec, err) || err != nil {
 					return
 				}
@@ -265,8 +284,9 @@ func (f *fileScan) batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, err
 	}
 }
 
-// assemble filters a batch and puts its columns in order; nil if no row is left.
-func (f *fileScan) assemble(b *pqread.Batch) (arrow.RecordBatch, error) {
+// assemble filters a batch and puts its columns in order; without a record batch
+// if no row is left.
+func (f *fileScan) assemble(b *pqread.Batch) (out FileBatch, err error) {
 	cols := make([]*vec.Vec, len(f.s.cols))
 	for i := range f.s.cols {
 		if c := &f.s.cols[i]; !c.part {
@@ -274,37 +294,48 @@ func (f *fileScan) assemble(b *pqread.Batch) (arrow.RecordBatch, error) {
 		}
 	}
 	rows := b.Rows
-	var sel *vec.Bitmap
+	var sel *vec.Bitmap // nil: all rows
 	if f.where != nil {
-		var err error
 		if sel, err = f.where.Eval(cols, rows); err != nil {
-			return nil, err
+			return out, err
 		}
 		rows = sel.Count()
 		f.s.metrics.tested.Add(int64(b.Rows))
 		f.s.metrics.passed.Add(int64(rows))
 		if rows == 0 {
-			return nil, nil
+			return out, nil
+		}
+		if rows == b.Rows {
+			sel = nil
 		}
 	}
-	out := make([]arrow.Array, f.s.wanted)
-	for i := range out {
+	arrays := make([]arrow.Array, f.s.wanted, f.s.wanted+2)
+	for i := range arrays {
 		v := cols[i]
 		if f.s.cols[i].part {
-			var err error
 			if v, err = f.partition(i, rows); err != nil {
-				return nil, err
+				return out, err
 			}
-		} else if sel != nil && rows < b.Rows {
+		} else if sel != nil {
 			v = vec.Filter(v, sel)
 		}
-		a, err := arrowvec.ToArray(v, f.s.out.Field(i).Type)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", f.s.cols[i].field.Name, err)
+		if arrays[i], err = arrowvec.ToArray(v, f.s.out.Field(i).Type); err != nil {
+			return out, fmt.Errorf("column %s: %w", f.s.cols[i].field.Name, err)
 		}
-		out[i] = a
 	}
-	return array.NewRecordBatch(f.s.out, out, int64(rows)), nil
+	if f.at || f.opts.RowIDs {
+		out.Positions = positions(b.Positions, sel, rows)
+	}
+	names := f.s.out
+	if f.opts.RowIDs {
+		ids, err := f.rowIDs(b, sel, out.Positions)
+		if err != nil {
+			return out, err
+		}
+		arrays, names = append(arrays, ids...), f.s.ids.out
+	}
+	out.RecordBatch = array.NewRecordBatch(names, arrays, int64(rows))
+	return out, nil
 }
 
 // typed gives a column that the file lacks the layout of its type.

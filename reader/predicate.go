@@ -17,6 +17,9 @@ func Parse(sql string) (Predicate, error) {
 	return Predicate{e}, err
 }
 
+// Where returns the predicate that an expression is. A nil one selects all rows.
+func Where(e expr.Expr) Predicate { return Predicate{e} }
+
 // IsZero reports whether p selects all rows.
 func (p Predicate) IsZero() bool { return p.e == nil }
 

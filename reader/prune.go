@@ -73,12 +73,14 @@ func (s *Scan) partitionValue(c *column, values map[string]*string) (schema.Valu
 // mayMatch reports whether a file may hold rows for which the predicate is true,
 // by its statistics. Whatever is not understood says that it may.
 func (s *Scan) mayMatch(a *txlog.AddFile, f *stats.File) bool {
-	if a.Stats == "" || s.layout.Parse(a.Stats, f) != nil {
-		return true
-	}
 	p, err := s.whereFor(a.PartitionValues)
-	if err != nil {
-		return true
+	return err != nil || s.prune(p, a, f) != expr.None
+}
+
+// prune decides by the statistics of a file, for which f is room.
+func (s *Scan) prune(p *expr.Predicate, a *txlog.AddFile, f *stats.File) expr.Match {
+	if a.Stats == "" || s.layout.Parse(a.Stats, f) != nil {
+		return expr.Some
 	}
 	bounds := make([]expr.Bounds, len(s.leafOf))
 	for i, leaf := range s.leafOf {
@@ -95,7 +97,7 @@ func (s *Scan) mayMatch(a *txlog.AddFile, f *stats.File) bool {
 	if a.DeletionVector != nil && rows == 0 {
 		rows = -1
 	}
-	return p.Prune(rows, bounds) != expr.None
+	return p.Prune(rows, bounds)
 }
 
 // A pruner leaves out row groups and pages of one file.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"runtime"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
 )
 
@@ -103,7 +101,7 @@ func send[T any](ctx context.Context, c chan<- T, v T) bool {
 }
 
 func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile, out chan<- result) {
-	f, err := s.openFile(ctx, add, max(1, runtime.GOMAXPROCS(0)/s.opts.Parallel))
+	f, err := s.openFile(ctx, add, &FileOptions{RowIDs: s.opts.RowIDs})
 	if err != nil {
 		send(ctx, out, result{err: s.wrap(add, err)})
 		return
@@ -111,8 +109,11 @@ func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile, out chan<- resu
 	if f == nil {
 		return
 	}
-	for rec, err := range f.batches(ctx) {
-		if !send(ctx, out, result{rec, s.wrap(add, err)}) {
+	if f.where == nil && s.opts.Limit > 0 {
+		f.head = s.opts.Limit
+	}
+	for b, err := range f.batches(ctx) {
+		if !send(ctx, out, result{b.RecordBatch, s.wrap(add, err)}) {
 			return
 		}
 	}
@@ -132,7 +133,7 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 		return n, err
 	}
 	c := &Scan{snap: s.snap, opts: s.opts, metrics: s.metrics}
-	c.opts.Columns = []string{}
+	c.opts.Columns, c.opts.RowIDs = []string{}, false
 	if err := c.plan(); err != nil {
 		return 0, err
 	}
@@ -158,7 +159,7 @@ func (s *Scan) KnownCount(ctx context.Context) (rows int64, known bool, err erro
 			return 0, false, fmt.Errorf("reader: files of version %d of %s: %w", s.snap.Version(), s.snap.Store().URL(), err)
 		}
 		n, err := add.NumRecords()
-		if err != nil || !s.allRows(add) {
+		if err != nil || !s.AllMatch(add) {
 			return 0, false, nil
 		}
 		if add.DeletionVector != nil {
@@ -173,17 +174,4 @@ func (s *Scan) KnownCount(ctx context.Context) (rows int64, known bool, err erro
 		rows = min(rows, s.opts.Limit)
 	}
 	return rows, true, nil
-}
-
-// allRows reports whether the predicate is true for each row of a file.
-func (s *Scan) allRows(add *txlog.AddFile) bool {
-	if s.where == nil {
-		return true
-	}
-	p, err := s.whereFor(add.PartitionValues)
-	if err != nil {
-		return false
-	}
-	m, constant := p.Constant()
-	return constant && m == expr.All
 }

@@ -25,6 +25,11 @@ type Options struct {
 	Columns []string
 	// Where selects rows.
 	Where Predicate
+	// Names are what Where may call the table: with "t", t.id is its column id.
+	Names []string
+	// RowIDs appends two columns, [RowIDColumn] and [RowCommitVersionColumn]: what
+	// row tracking says of each row. See [Scan.ReadFile].
+	RowIDs bool
 	// Limit ends the scan after so many rows. 0: no limit.
 	Limit int64
 
@@ -78,6 +83,7 @@ type Scan struct {
 	wanted  int
 	parts   []int          // of cols, the partition columns
 	data    *schema.Struct // the others, with physical names
+	ids     idColumns
 	mapping pqread.Mapping
 	where   *expr.Predicate // nil: all rows
 
@@ -117,10 +123,16 @@ func (s *Scan) plan() error {
 	if err := s.project(table); err != nil {
 		return err
 	}
-	if s.opts.Where.IsZero() {
-		return nil
+	if !s.opts.Where.IsZero() {
+		if err := s.filter(table); err != nil {
+			return err
+		}
 	}
-	return s.filter(table)
+	s.planIDs(table)
+	if s.opts.RowIDs {
+		return s.ids.err
+	}
+	return nil
 }
 
 // project resolves the wanted columns.
@@ -185,11 +197,12 @@ func (s *Scan) reads(f *schema.Field) bool {
 func (s *Scan) filter(table *schema.Struct) error {
 	// Names are resolved against the whole table, so that one that it has twice
 	// (in other case) is an error, and one that it has not is named.
-	if _, err := expr.Bind(s.opts.Where.e, table, nil); err != nil {
+	whole, err := expr.BindIn(s.opts.Where.e, expr.OneScope(table, s.opts.Names...), nil)
+	if err != nil {
 		return err
 	}
-	for _, path := range expr.Columns(s.opts.Where.e) {
-		if i := table.Find(path[0]); i >= 0 && !s.reads(&table.Fields[i]) {
+	for _, c := range whole.Columns() {
+		if i := c.Index[0]; !s.reads(&table.Fields[i]) {
 			s.read(table, i)
 		}
 	}
@@ -197,8 +210,7 @@ func (s *Scan) filter(table *schema.Struct) error {
 	for i := range s.cols {
 		bound.Fields = append(bound.Fields, s.cols[i].field)
 	}
-	var err error
-	if s.where, err = expr.Bind(s.opts.Where.e, bound, nil); err != nil {
+	if s.where, err = expr.BindIn(s.opts.Where.e, expr.OneScope(bound, s.opts.Names...), nil); err != nil {
 		return err
 	}
 	s.needs(stats.AllLeaves(bound, s.snap.Properties().MappingMode()))
@@ -246,7 +258,12 @@ func physicalPath(f *schema.Field, down []int, mode schema.MappingMode) []string
 }
 
 // Schema returns the schema of the batches.
-func (s *Scan) Schema() *arrow.Schema { return s.out }
+func (s *Scan) Schema() *arrow.Schema {
+	if s.opts.RowIDs {
+		return s.ids.out
+	}
+	return s.out
+}
 
 // Metrics are counts of what the scan's runs did so far.
 type Metrics struct {

@@ -25,6 +25,11 @@ const (
 
 const idKey = "delta.columnMapping.id"
 
+// FindByName is a key of a wanted field's metadata: with it, the field is found
+// by its exact name also where others are found by id. It is for columns that are
+// no part of the table's schema.
+const FindByName = "deltalog.findByName"
+
 // A Projection is a set of wanted columns, resolved against one file.
 type Projection struct {
 	file   *File
@@ -147,12 +152,29 @@ func (r *resolver) finderByID(parent *node) (func(*schema.Field) (*node, error),
 		byID[c.elem.fieldID] = c
 	}
 	return func(f *schema.Field) (*node, error) {
+		if _, named := f.Metadata[FindByName]; named {
+			return parent.named(f.Name)
+		}
 		id, err := strconv.ParseInt(f.Metadata[idKey], 10, 32)
 		if err != nil {
 			return nil, fmt.Errorf("parquet: field %q has no %s to find its column by", f.Name, idKey)
 		}
 		return byID[int32(id)], nil
 	}, nil
+}
+
+// named returns the only child of the name; nil if there is none.
+func (n *node) named(name string) (found *node, err error) {
+	for _, c := range n.children {
+		if c.elem.name != name {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("parquet: the file has two columns %q", c.path)
+		}
+		found = c
+	}
+	return found, nil
 }
 
 // field resolves a field; a repeated node without LIST around it is a list of
