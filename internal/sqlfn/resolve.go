@@ -183,6 +183,8 @@ type def struct {
 // registry has every function under each of its names, in lower case.
 var registry = register(
 	textFuncs(), concatFuncs(), caseFuncs(), regexFuncs(), encodeFuncs(),
+	numberFuncs(), roundFuncs(),
+	datePartFuncs(), truncFuncs(), dateFuncs(), timeFuncs(),
 	hashFuncs(), digestFuncs(), arrayFuncs(),
 )
 

@@ -41,7 +41,6 @@ func textFuncs() []def {
 	}
 }
 
-
 // bytesPair resolves a predicate on two strings or two binaries.
 func bytesPair(f func(s, t []byte) bool) resolver {
 	return func(b *binding) (Signature, error) {
