@@ -33,3 +33,13 @@ func (f *AddFile) NumRecords() (int64, error) {
 	}
 	return n, nil
 }
+
+// WithDV returns the action that puts f back into the table with another deletion
+// vector, which must hold all rows of the one before, and with statistics that are
+// loose (see internal/stats). Row ids, partition values and tags are f's. The same
+// commit must remove f.
+func (f *AddFile) WithDV(d *DVDescriptor, stats string) *AddFile {
+	g := *f
+	g.DeletionVector, g.Stats, g.DataChange = d, stats, true
+	return &g
+}

@@ -177,9 +177,8 @@ func (t *target) column(l *pqwrite.Leaf) stats.Column {
 // directory returns where a file of p goes: a random prefix if the table wants
 // that, else what all files of the partition have in common.
 func (t *target) directory(p *partition) string {
-	if t.Properties.RandomizeFilePrefixes() {
-		id := strings.ReplaceAll(t.Env.NewID(), "-", "")
-		return id[len(id)-min(len(id), t.Properties.RandomPrefixLength()):]
+	if prefix := randomPrefix(t.Env, t.Properties); prefix != "" {
+		return prefix
 	}
 	return p.dir
 }
