@@ -26,6 +26,16 @@ type Config struct {
 	// but nulls.
 	Rules *rules.Rules
 
+	// Hidden are columns of the files beyond those of the table, under these very
+	// names: row ids that rows take along, what kind of change a row is. They are
+	// nullable, have no statistics, and no field id unless their metadata gives one.
+	// Batches have them by their exact names, or else they are null.
+	Hidden []schema.Field
+	// Directory is where in the table the files go, such as "_change_data"; they are
+	// named as change data is then, have no statistics, and need no Rules: their rows
+	// are, or were, rows of the table. Default: the table's root.
+	Directory string
+
 	// Settings.
 
 	// TargetFileSize is the size at which a file ends, in bytes as encoded.
@@ -91,6 +101,9 @@ func (c *Config) withDefaults() (*Config, error) {
 	if d.TargetFileSize < 0 || d.MaxMemory < 0 || d.Parallel < 0 {
 		return nil, fmt.Errorf("writer: Config: negative limit; use 0 for the default")
 	}
+	if err := d.checkDirectory(); err != nil {
+		return nil, err
+	}
 	if d.TargetFileSize == 0 {
 		d.TargetFileSize = d.Properties.TargetFileSize()
 	}
@@ -105,7 +118,7 @@ func (c *Config) withDefaults() (*Config, error) {
 	}
 	d.Env = d.Env.WithDefaults()
 	if d.Rules == nil {
-		if rules.Any(d.Schema, d.Properties) {
+		if d.Directory == "" && rules.Any(d.Schema, d.Properties) {
 			return nil, errors.New("writer: Config needs Rules: the schema or the properties promise something of rows")
 		}
 		d.Rules = rules.None(d.Schema)
@@ -183,7 +196,7 @@ func (t *target) columns() error {
 			t.dataCols = append(t.dataCols, i)
 		}
 	}
-	return nil
+	return t.hide()
 }
 
 func canPartition(t schema.DataType) bool {

@@ -24,3 +24,8 @@ func (d *DataFile) AddFile() *txlog.AddFile {
 		ModificationTime: d.ModificationTime, DataChange: true, Stats: d.Stats,
 	}
 }
+
+// AddCDCFile returns the action that makes d change data of a commit.
+func (d *DataFile) AddCDCFile() *txlog.AddCDCFile {
+	return &txlog.AddCDCFile{Path: d.Path, PartitionValues: d.PartitionValues, Size: d.Size}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/deltalog/deltalog/internal/pqwrite"
@@ -84,7 +85,11 @@ func (s *sink) Write(p []byte) (int, error) {
 func (t *target) newFile(ctx context.Context, p *partition, number int) (*dataFile, error) {
 	f := &dataFile{t: t, part: p, seq: p.files}
 	p.files++
-	f.name = fmt.Sprintf("part-%05d-%s-c000%s", number, t.Env.NewID(), extensions[t.codec])
+	format := "part-%05d-%s-c000%s"
+	if t.Directory != "" {
+		format = "cdc-%05d-%s.c000%s"
+	}
+	f.name = fmt.Sprintf(format, number, t.Env.NewID(), extensions[t.codec])
 	if dir := t.directory(p); dir != "" {
 		f.name = dir + "/" + f.name
 	}
@@ -101,7 +106,7 @@ func (t *target) newFile(ctx context.Context, p *partition, number int) (*dataFi
 func (t *target) encoder(w io.Writer) (*pqwrite.Writer, error) {
 	return pqwrite.NewWriter(w, t.data, &pqwrite.Options{
 		Codec: t.codec, DataPageV2: t.Properties.DataPageV2(), CreatedBy: "deltalog version " + txlog.Release,
-		FieldIDs: t.mode != schema.MappingNone, Parallel: t.Parallel,
+		FieldIDs: t.mode != schema.MappingNone, Extra: len(t.Hidden), Parallel: t.Parallel,
 		RowGroupBytes: min(defaultTargetFileSize, max(t.MaxMemory/2, 1<<20)),
 	})
 }
@@ -138,6 +143,9 @@ func (f *dataFile) abort() {
 
 // statistics returns add.stats.
 func (t *target) statistics(info *pqwrite.FileInfo) string {
+	if t.Directory != "" {
+		return "" // nothing in the log has a place for them
+	}
 	leaves := map[string]*pqwrite.Leaf{}
 	for i := range info.Leaves {
 		leaves[strings.Join(info.Leaves[i].Path, "\x00")] = &info.Leaves[i]
@@ -177,10 +185,11 @@ func (t *target) column(l *pqwrite.Leaf) stats.Column {
 // directory returns where a file of p goes: a random prefix if the table wants
 // that, else what all files of the partition have in common.
 func (t *target) directory(p *partition) string {
+	dir := p.dir
 	if prefix := randomPrefix(t.Env, t.Properties); prefix != "" {
-		return prefix
+		dir = prefix
 	}
-	return p.dir
+	return path.Join(t.Directory, dir)
 }
 
 // partitionDir is the conventional name where that is plain everywhere, and else

@@ -33,6 +33,7 @@ type partition struct {
 type Writer struct {
 	t      *target
 	caster *caster
+	hidden *hiddenCaster // nil: not needed yet
 	rules  *rules.Run
 	split  *splitter
 	seeds  []uint64 // of the columns, for the digest
@@ -87,6 +88,10 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	rec, hidden, err := w.uncover(rec)
+	if err != nil {
+		return err
+	}
 	if w.caster == nil || !w.caster.in.Equal(rec.Schema()) {
 		c, err := newCaster(rec.Schema(), w.t.Schema, w.t.Rules)
 		if err != nil {
@@ -101,6 +106,7 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 	if err != nil {
 		return err
 	}
+	cols = append(cols, hidden...)
 	rows := int(rec.NumRows())
 	step := stepRows(cols, rows)
 	for from := 0; from < rows; from += step {
@@ -151,14 +157,15 @@ func bytesOf(v *vec.Vec) int {
 	return n
 }
 
-// take writes rows that are of the table's types.
+// take writes rows that are of the table's types; hidden columns come last.
 func (w *Writer) take(ctx context.Context, cols []*vec.Vec, rows int) error {
+	table := cols[:len(w.t.Schema.Fields)]
 	if w.t.Digest {
-		if err := w.digest(cols, rows); err != nil {
+		if err := w.digest(table, rows); err != nil {
 			return fmt.Errorf("writer: digest: %w", err)
 		}
 	}
-	if err := w.promise(cols, rows); err != nil {
+	if err := w.promise(table, rows); err != nil {
 		return err
 	}
 	parts := make([]*vec.Vec, len(w.t.partCols))
@@ -218,7 +225,7 @@ func (w *Writer) distribute(ctx context.Context, cols []*vec.Vec, runs []run, or
 		if order != nil {
 			var err error
 			if data[i], err = vec.Take(cols[c], order); err != nil {
-				return fmt.Errorf("writer: column %s: %w", w.t.Schema.Fields[c].Name, err)
+				return fmt.Errorf("writer: column %s: %w", w.t.name(c), err)
 			}
 		}
 	}

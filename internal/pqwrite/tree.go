@@ -43,13 +43,15 @@ type tree struct {
 	fields []field
 	cols   []*column
 	ids    bool
+	extra  int // from which field of the root on ids may be missing
 }
 
-func buildTree(s *schema.Struct, fieldIDs bool) (*tree, error) {
+func buildTree(s *schema.Struct, fieldIDs bool, extra int) (*tree, error) {
 	t := &tree{ids: fieldIDs, root: &node{name: "schema", kind: vec.Struct}}
 	if s == nil {
 		return nil, fmt.Errorf("pqwrite: no schema")
 	}
+	t.extra = len(s.Fields) - extra
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		c, err := t.field(f, t.root, i, maxDepth)
@@ -73,7 +75,8 @@ func (t *tree) field(f *schema.Field, parent *node, index, depth int) (*node, er
 		return nil, nil
 	}
 	n := &node{name: f.Name, typ: f.Type, optional: f.Nullable}
-	if t.ids {
+	_, has := f.Metadata["delta.columnMapping.id"]
+	if t.ids && (has || parent != t.root || index < t.extra) {
 		id, err := fieldID(f)
 		if err != nil {
 			return nil, err

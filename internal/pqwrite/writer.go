@@ -84,6 +84,9 @@ type Options struct {
 	// FieldIDs writes each column's delta.columnMapping.id as its field id.
 	// The names in the schema are physical names then.
 	FieldIDs bool
+	// Extra is how many columns at the end of the schema are not the table's: they
+	// may be without an id.
+	Extra int
 
 	// Parallel is how many goroutines encode at once; default GOMAXPROCS.
 	Parallel int
@@ -180,7 +183,7 @@ func NewWriter(w io.Writer, s *schema.Struct, o *Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := buildTree(s, opts.FieldIDs)
+	t, err := buildTree(s, opts.FieldIDs, opts.Extra)
 	if err != nil {
 		return nil, err
 	}
