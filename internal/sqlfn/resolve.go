@@ -59,7 +59,6 @@ var (
 		}
 		return implicit(t, schema.Timestamp)
 	}}
-	wantAny = want{"a value", func(t schema.DataType) (schema.DataType, bool) { return t, true }}
 )
 
 func wantType(to schema.DataType) want {
@@ -185,6 +184,7 @@ var registry = register(
 	textFuncs(), concatFuncs(), caseFuncs(), regexFuncs(), encodeFuncs(),
 	numberFuncs(), roundFuncs(),
 	datePartFuncs(), truncFuncs(), dateFuncs(), timeFuncs(),
+	sessionFuncs(), timeTextFuncs(),
 	hashFuncs(), digestFuncs(), arrayFuncs(),
 )
 

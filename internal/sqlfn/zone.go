@@ -76,12 +76,6 @@ func (z *zone) instant(wall, prefer int64) int64 {
 // noOffset is the prefer of an instant without a preference.
 const noOffset = 1 << 40
 
-// instantMicros is instant for microseconds.
-func (z *zone) instantMicros(wall int64) (int64, error) {
-	seconds := floorDiv(wall, microsPerSecond)
-	return microsOf(z.instant(seconds, noOffset), wall-seconds*microsPerSecond)
-}
-
 // startOfDay returns the first instant of a date.
 func (z *zone) startOfDay(days int64) (int64, error) {
 	return microsOf(z.instant(days*secondsPerDay, noOffset), 0)
