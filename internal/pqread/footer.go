@@ -92,6 +92,7 @@ type chunkMeta struct {
 	stats      statistics
 	offsetIdx  span
 	columnIdx  span
+	bloom      span // the length is 0 when not stated
 	hasMeta    bool
 	encrypted  bool
 }
@@ -439,6 +440,10 @@ func parseChunkMeta(c *cursor, k *chunkMeta) {
 			k.dictOffset = c.i64()
 		case f.is(12, tStruct):
 			parseStatistics(c, &k.stats)
+		case f.is(14, tI64):
+			k.bloom.off = c.i64()
+		case f.is(15, tI32):
+			k.bloom.n = int64(c.i32())
 		default:
 			c.skip(f.typ)
 		}
