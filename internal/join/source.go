@@ -3,7 +3,7 @@ package join
 import (
 	"context"
 	"errors"
-	"iter"
+	"fmt"
 
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -26,118 +26,204 @@ type KeyColumn struct {
 }
 
 // A Source holds rows and finds them by key.
-type Source struct{}
+type Source struct {
+	budget  budget
+	disk    disk
+	like    []*vec.Vec // empty columns
+	coder   *keyCoder
+	rows    *rowStore
+	log     *keyLog
+	summary []*keySummary
+	n       int64
+	batch   keyBatch // of Add
 
-// A Batch is rows First … First+N-1 of a source.
-type Batch struct {
-	First int64
-	Cols  []*vec.Vec
-	N     int
+	state  state
+	passes []pass
+	pass   int // whose table is loaded; -1: none
+	table  *table
 }
 
-// Matches are pairs of a probed row and the id of a source row with the same
-// key. The zero value is ready; one Matches serves one goroutine at a time.
-type Matches struct {
-	Row    []int32
-	Source []int64
+// A state says what a source can do. A failed one can only be closed.
+type state uint8
+
+const (
+	adding state = iota
+	built
+	failed
+	closed
+)
+
+var (
+	errBuilt    = errors.New("join: the source is built already")
+	errNotBuilt = errors.New("join: the source is not built")
+	errFailed   = errors.New("join: the source failed before")
+	errClosed   = errors.New("join: the source is closed")
+)
+
+// want returns an error unless the source is in the given state.
+func (s *Source) want(w state) error {
+	switch {
+	case s.state == w:
+		return nil
+	case s.state == failed:
+		return errFailed
+	case s.state == closed:
+		return errClosed
+	case s.state == adding:
+		return errNotBuilt
+	}
+	return errBuilt
 }
-
-// Reset forgets the pairs and keeps the memory.
-func (m *Matches) Reset() { m.Row, m.Source = m.Row[:0], m.Source[:0] }
-
-// A Duplicate is a key that more than one source row has.
-type Duplicate struct {
-	First int64 // the first row with the key
-	Count int64 // how many there are
-}
-
-// An Order says how the value of a column makes a row later than another.
-type Order struct {
-	Column int  // index of a column of the source
-	Desc   bool // the smaller value is the later one
-}
-
-// A KeyRange says which values a key column has in the rows that can match.
-type KeyRange struct {
-	Type     schema.DataType
-	Min, Max schema.Value   // null values if there are none; NaN does not count
-	NaN      bool           // some values are NaN
-	Nulls    int64          // null values, whether they can match or not
-	Distinct []schema.Value // all values other than null, ascending, NaN last; nil if there are too many
-}
-
-var errTODO = errors.New("join: not written yet")
 
 // NewSource returns an empty source with the given columns and key columns. Key
 // values are given apart from the columns, evaluated and cast already. Without
 // key columns every row matches every probed row.
 func NewSource(cols []schema.DataType, keys []KeyColumn, o *Options) (*Source, error) {
-	return nil, errTODO
+	coder, err := newKeyCoder(keys)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{budget: newBudget(o), disk: newDisk(o), coder: coder, pass: -1}
+	for _, t := range cols {
+		s.like = append(s.like, emptyOf(t))
+	}
+	s.rows = newRowStore(&s.budget, &s.disk, s.like)
+	s.log = newKeyLog(&s.budget, coder)
+	for _, k := range keys {
+		s.summary = append(s.summary, newKeySummary(k.Type))
+	}
+	return s, nil
 }
 
 // Add appends n rows. The first row ever added has id 0, the next 1 and so on.
-// Nothing of the vectors is kept.
-func (s *Source) Add(ctx context.Context, cols, keys []*vec.Vec, n int) error { return errTODO }
+// Nothing of the vectors is kept. After an error the source can only be closed.
+func (s *Source) Add(ctx context.Context, cols, keys []*vec.Vec, n int) error {
+	if err := s.want(adding); err != nil {
+		return err
+	}
+	err := s.add(ctx, cols, keys, n)
+	if err != nil {
+		s.state = failed
+	}
+	return err
+}
 
-// Build makes the source ready to be probed. Nothing can be added after it.
-func (s *Source) Build(ctx context.Context) error { return errTODO }
+func (s *Source) add(ctx context.Context, cols, keys []*vec.Vec, n int) error {
+	if s.n+int64(n) > idMost {
+		return fmt.Errorf("join: a source of more than %d rows", idMost)
+	}
+	cols, err := conformAll(cols, s.like, n, "source")
+	if err != nil {
+		return err
+	}
+	if keys, err = conformAll(keys, s.coder.like, n, "key"); err != nil {
+		return err
+	}
+	if err := s.addKeys(ctx, keys, n); err != nil {
+		return err
+	}
+	if err := s.rows.add(ctx, cols, n); err != nil {
+		return err
+	}
+	s.n += int64(n)
+	return nil
+}
+
+func (s *Source) addKeys(ctx context.Context, keys []*vec.Vec, n int) error {
+	b := &s.batch
+	for from := 0; from < n; from += b.n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.coder.encode(keys, from, n, b)
+		for k, sum := range s.summary {
+			sum.add(keys[k].Slice(from, from+b.n), b)
+		}
+		if err := s.makeRoom(ctx, s.log.size(b)); err != nil {
+			return err
+		}
+		if err := s.log.add(b, s.n+int64(from)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom frees memory for keys: rows go to disk first, then the keys.
+func (s *Source) makeRoom(ctx context.Context, need int64) error {
+	if err := s.rows.makeRoom(ctx, need); err != nil {
+		return err
+	}
+	if s.budget.free() >= need && !s.log.full() {
+		return nil
+	}
+	return s.log.spill(ctx, &s.disk)
+}
+
+// Build makes the source ready to be probed. Nothing can be added after it. A
+// [*BudgetError] says that not even a part of the keys fits in memory.
+func (s *Source) Build(ctx context.Context) error {
+	if err := s.want(adding); err != nil {
+		return err
+	}
+	s.batch = keyBatch{}
+	err := s.build(ctx)
+	if err == nil {
+		err = s.rows.finish(ctx)
+	}
+	if err != nil {
+		s.state = failed
+		return err
+	}
+	s.state = built
+	return nil
+}
 
 // Rows returns the number of rows added.
-func (s *Source) Rows() int64 { return 0 }
+func (s *Source) Rows() int64 { return s.n }
 
 // Spilled returns the bytes written to spill files.
-func (s *Source) Spilled() int64 { return 0 }
+func (s *Source) Spilled() int64 { return s.disk.written }
 
-// Close removes the spill files. The source cannot be used after it.
-func (s *Source) Close() error { return nil }
+// Close removes the spill files. The source cannot be used after it. Closing
+// again does nothing.
+func (s *Source) Close() error {
+	if s.state == closed {
+		return nil
+	}
+	s.state = closed
+	s.table.drop()
+	s.table = nil
+	return errors.Join(s.rows.close(), s.log.close())
+}
 
 // Passes returns how often the target has to be probed, each time after
 // [Source.StartPass]; at least 1.
-func (s *Source) Passes() int { return 1 }
+func (s *Source) Passes() int { return max(1, len(s.passes)) }
 
 // StartPass loads the keys of pass i. With one pass it costs nothing.
-func (s *Source) StartPass(ctx context.Context, i int) error { return errTODO }
-
-// Probe appends to m the pairs of the n probed rows and the source rows of this
-// pass with the same key, in the order of the probed rows; several source rows
-// for one probed row come in the order of their ids. Safe for concurrent use
-// with different m.
-func (s *Source) Probe(keys []*vec.Vec, n int, m *Matches) error { return errTODO }
-
-// Gather returns the rows with the given ids, in that order; ids may repeat and
-// need not be sorted, but sorted ones are read faster from disk. Only the wanted
-// columns are returned. Safe for concurrent use after [Source.Build].
-func (s *Source) Gather(ctx context.Context, ids []int64, columns []int) ([]*vec.Vec, error) {
-	return nil, errTODO
+func (s *Source) StartPass(ctx context.Context, i int) error {
+	if err := s.want(built); err != nil {
+		return err
+	}
+	if i < 0 || i >= len(s.passes) {
+		return fmt.Errorf("join: pass %d of %d", i, len(s.passes))
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.pass == i {
+		return nil
+	}
+	return s.load(ctx, i)
 }
 
-// Scan yields all rows in the order of their ids, in batches of at most batch
-// rows (0 means 8192), with the wanted columns. It stops after an error.
-func (s *Source) Scan(ctx context.Context, columns []int, batch int) iter.Seq2[Batch, error] {
-	return func(yield func(Batch, error) bool) { yield(Batch{}, errTODO) }
+// check returns an error unless rows can be read and the columns are there.
+func (s *Source) check(columns []int) error {
+	for _, c := range columns {
+		if c < 0 || c >= len(s.like) {
+			return fmt.Errorf("join: column %d of a source of %d columns", c, len(s.like))
+		}
+	}
+	return s.want(built)
 }
-
-// Duplicates counts the keys that more than one row has, and the rows that have
-// them. The sample is those whose first rows come first, at most limit. Rows
-// whose key matches nothing, for a null, do not count. It loads the keys of all
-// passes, one after the other: no pass is started after it, unless there is
-// only one.
-func (s *Source) Duplicates(ctx context.Context, limit int) (keys, rows int64, sample []Duplicate, err error) {
-	return 0, 0, nil, errTODO
-}
-
-// Latest returns the rows that are the latest of their key: the last ones when
-// sorted by the columns of order, nulls first and NaN last. Among rows that are
-// equal there the greatest by all columns is taken, so that which values survive
-// does not depend on the order in which rows were added. Rows whose key matches
-// nothing, for a null, all survive. It loads the keys of all passes, as
-// [Source.Duplicates] does.
-func (s *Source) Latest(ctx context.Context, order []Order) (*vec.Bitmap, error) {
-	return nil, errTODO
-}
-
-// KeySummary returns what is known of each key column's values, to decide which
-// files of the target can hold matches. Distinct values are returned when there
-// are at most maxDistinct, and never more than 1024. Rows that match nothing, for
-// a null in a column that is not null-safe, count only in Nulls.
-func (s *Source) KeySummary(maxDistinct int) []KeyRange { return nil }
