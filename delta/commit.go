@@ -18,27 +18,94 @@ import (
 const evolveTries = 16
 
 // adopt makes w the write that p describes, prepared elsewhere.
-func (w *write) adopt(p *Prepared) (err error) {
+func (w *write) adopt(ctx context.Context, p *Prepared) (err error) {
 	if p.Format != preparedFormat {
 		return fmt.Errorf("prepared write has format %d, this release knows %d", p.Format, preparedFormat)
 	}
 	w.res.Key, w.res.RowsIn = p.Key, p.RowsIn
+	if w.schema, err = schema.Parse(p.Schema); err != nil {
+		return err
+	}
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	if p.Create != nil {
+		if w.made, err = p.defined(w.t); err != nil {
+			return err
+		}
+		if w.makes() { // as p says, not as the handle does
+			w.snap = w.made
+		}
+	} else if w.makes() {
+		return fmt.Errorf("%w: the write was prepared for a table that was there", ErrTableNotFound)
+	}
+	if err := w.belongs(p); err != nil {
+		return err
+	}
 	if err := w.table(); err != nil {
 		return err
 	}
 	if err := w.selection(p.Declared); err != nil {
 		return err
 	}
-	w.schema, err = schema.Parse(p.Schema)
-	return err
+	return w.outdated(ctx, p)
+}
+
+// belongs says whether p may be committed to the table: it is the one that p was
+// prepared for, or one that was made while p was on its way to make it.
+func (w *write) belongs(p *Prepared) error {
+	id := w.snap.Metadata().ID
+	switch {
+	case id == p.TableID:
+		return nil
+	case w.made == nil:
+		return fmt.Errorf("the write was prepared for the table with id %s, this is %s", p.TableID, id)
+	}
+	if err := w.fits(w.made, w.snap); err != nil {
+		return fmt.Errorf("another writer made the table first, and the prepared files do not fit it: %w", err)
+	}
+	return nil
+}
+
+// outdated refuses what the world has left behind since p was prepared: a re-run
+// under a key that a later one, with other content, has used, and files that are to
+// make a table and are not there, because a table that they made was deleted.
+func (w *write) outdated(ctx context.Context, p *Prepared) error {
+	prior, err := w.snap.Txn(ctx, p.Key)
+	if err != nil {
+		return err
+	}
+	if prior != nil {
+		if p.Sequence || p.OnReplay != txlog.ReplayReplace || prior.Version == p.KeyVersion {
+			return nil // the commit knows what to do
+		}
+		at, err := txlog.FindTxn(ctx, w.snap, prior)
+		if err == nil && at > p.ReadAt {
+			err = &KeyError{Key: p.Key, Version: at, Fenced: true}
+		}
+		return err
+	}
+	if w.made == nil || w.snap != w.made && w.snap.Metadata().ID == p.TableID {
+		return nil
+	}
+	for i := range p.Files {
+		name, err := p.Files[i].AddFile().ObjectName(w.t.URL())
+		if err == nil {
+			_, err = w.t.store.Stat(ctx, name)
+		}
+		if err != nil {
+			return fmt.Errorf("prepared file %s: %w", p.Files[i].Path, err)
+		}
+	}
+	return nil
 }
 
 // commit makes p part of the table, on the newest version that the handle knows;
 // the transaction finds newer ones by itself.
 func (w *write) commit(ctx context.Context, p *Prepared) error {
 	for try := 1; ; try++ {
-		if id := w.snap.Metadata().ID; id != p.TableID {
-			return fmt.Errorf("the write was prepared for the table with id %s, this is %s", p.TableID, id)
+		if err := w.belongs(p); err != nil {
+			return err
 		}
 		txn, err := w.transaction(p)
 		if err != nil {
@@ -73,6 +140,7 @@ func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
 		o.Key = &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, OnReplay: p.OnReplay}
 	}
 	txn := w.snap.Begin(o)
+	txn.NameFirst("CREATE TABLE AS SELECT", creation(w.snap.Metadata()))
 	if p.Evolved {
 		meta, err := w.evolve(p)
 		if err != nil {
@@ -156,22 +224,27 @@ func rowsOf(files []*txlog.AddFile) (rows int64) {
 // stillFits says whether files written for w.schema are right for the table
 // after another writer changed its metadata or protocol.
 func (w *write) stillFits(s *txlog.Snapshot) error {
-	meta := s.Metadata()
-	if meta.ID != w.snap.Metadata().ID {
-		return fmt.Errorf("the table has been replaced: its id is now %s", meta.ID)
+	if id := s.Metadata().ID; id != w.snap.Metadata().ID && !w.makes() {
+		return fmt.Errorf("the table has been replaced: its id is now %s", id)
 	}
-	if !slices.Equal(meta.PartitionColumns, w.by.names) {
-		return fmt.Errorf("it is now partitioned by %q", meta.PartitionColumns)
+	return w.fits(w.snap, s)
+}
+
+// fits says whether files written for w.schema and for the table that was are
+// right for the one that is now.
+func (w *write) fits(was, now *txlog.Snapshot) error {
+	if from, to := was.Metadata().PartitionColumns, now.Metadata().PartitionColumns; !slices.Equal(from, to) {
+		return fmt.Errorf("the files are partitioned by %q, the table by %q", from, to)
 	}
-	mode := s.Properties().MappingMode()
-	if old := w.snap.Properties().MappingMode(); mode != old {
-		return fmt.Errorf("its column mapping changed from %s to %s", old, mode)
+	from, to := was.Properties().MappingMode(), now.Properties().MappingMode()
+	if from != to {
+		return fmt.Errorf("the files have column mapping %s, the table %s", from, to)
 	}
-	now, err := s.Schema()
+	s, err := now.Schema()
 	if err != nil {
 		return err
 	}
-	return written{mode}.fits(w.schema, now, "")
+	return written{to}.fits(w.schema, s, "")
 }
 
 // evolve returns the metadata with the columns that the write adds.

@@ -26,7 +26,8 @@ type CreateOptions struct {
 	Name        string
 	Description string
 	// IfNotExists opens the table if it exists, also if another writer makes it at
-	// the same time. Its schema and properties are then its own.
+	// the same time. Its schema and properties are then its own. OpenOrCreate does
+	// so anyway.
 	IfNotExists bool
 }
 
@@ -65,11 +66,7 @@ func (t *Table) create(ctx context.Context, s *schema.Struct, o *CreateOptions) 
 		return err
 	}
 	txn := txlog.BeginCreate(t.store, &txlog.TxnOptions{
-		Operation: "CREATE TABLE",
-		Parameters: map[string]string{
-			"isManaged": quote("false"), "description": quote(o.Description),
-			"partitionBy": quote(text(meta.PartitionColumns)), "properties": quote(text(meta.Configuration)),
-		},
+		Operation: "CREATE TABLE", Parameters: creation(meta),
 		EngineInfo: t.opts.EngineInfo, MaxElapsed: t.opts.CommitTimeout, Env: t.opts.Env,
 	})
 	txn.Add(proto, meta)
@@ -80,6 +77,50 @@ func (t *Table) create(ctx context.Context, s *schema.Struct, o *CreateOptions) 
 	}
 	t.saw(res.Snapshot)
 	return err
+}
+
+// creation returns the parameters of commitInfo where a table is made, as Spark's.
+func creation(meta *txlog.Metadata) map[string]string {
+	return map[string]string{
+		"isManaged": quote("false"), "description": quote(meta.Description),
+		"partitionBy": quote(text(meta.PartitionColumns)), "properties": quote(text(meta.Configuration)),
+	}
+}
+
+// OpenOrCreate opens the table at a URL. Where there is none it returns a handle
+// on the table that s and o define, and writes nothing: the first write through
+// the handle makes the table and puts its rows in, in one commit, version 0. A
+// write that is refused makes nothing. Until then what reads gives
+// [ErrTableNotFound], and [Table.Exists] is false.
+//
+// If another writer makes the table meanwhile, by whatever way, its definition
+// stays. The write then counts as one to that table: its key is looked for, and it
+// is committed after the other's commits, if its files fit; otherwise it ends with
+// a [*ConflictError], and can be made again.
+//
+// Requests: those of Open. The first write looks once more whether there is a
+// table. Errors: those of Open but ErrTableNotFound, and mistakes in the definition,
+// which is not looked at if there is a table.
+func OpenOrCreate(ctx context.Context, url string, s *schema.Struct, o *CreateOptions) (*Table, error) {
+	if o == nil {
+		o = &CreateOptions{}
+	}
+	return open(ctx, url, &o.Options, func(t *Table) (*txlog.Snapshot, error) {
+		proto, meta, err := t.define(s, o)
+		if err != nil {
+			return nil, fmt.Errorf("delta: define %s: %w", t.URL(), err)
+		}
+		return txlog.NewTable(t.store, proto, meta, t.loadOptions())
+	})
+}
+
+// OpenPrepared opens the table that p was prepared for, also if it is p that makes
+// it: see [OpenOrCreate]. Errors: those of Open.
+func OpenPrepared(ctx context.Context, url string, p *Prepared, o *Options) (*Table, error) {
+	if p.Create == nil {
+		return open(ctx, url, o, nil)
+	}
+	return open(ctx, url, o, p.defined)
 }
 
 // define checks the definition and derives the protocol that it needs.

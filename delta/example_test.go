@@ -35,6 +35,34 @@ func sales(ctx context.Context) *delta.Table {
 	return t
 }
 
+// The first write makes the table, in the same commit. If it fails, there is none.
+func ExampleOpenOrCreate() {
+	ctx := context.Background()
+	s, err := writer.SchemaOf[Sale]()
+	if err != nil {
+		log.Fatal(err)
+	}
+	t, err := delta.OpenOrCreate(ctx, "mem://sales", s, &delta.CreateOptions{
+		Options: delta.Options{Store: memstore.New(nil)}, PartitionBy: []string{"ds"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	src, err := delta.Slice([]Sale{{"2026-01-05", 1, 9.5}, {"2026-01-05", 2, 20}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(t.Exists())
+	res, err := t.Append(ctx, src, &delta.WriteOptions{Key: "sales/2026-01-05"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.State, "version", res.Version)
+	// Output:
+	// false
+	// committed version 0
+}
+
 // Loading a day twice under one key has one effect.
 func ExampleTable_ReplacePartitions() {
 	ctx := context.Background()

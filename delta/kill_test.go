@@ -56,11 +56,18 @@ func doomed(job string) error {
 		}
 		return faultstore.Pass
 	})
-	tbl, err := delta.Open(context.Background(), f[0], &delta.Options{Store: fs})
+	op := operationNamed(f[1])
+	open := func() (*delta.Table, error) {
+		return delta.Open(context.Background(), f[0], &delta.Options{Store: fs})
+	}
+	if op.first {
+		open = func() (*delta.Table, error) { return openOrCreate(fs, "doomed") }
+	}
+	tbl, err := open()
 	if err != nil {
 		return err
 	}
-	_, err = operationNamed(f[1]).run(context.Background(), tbl)
+	_, err = op.run(context.Background(), tbl)
 	return err
 }
 
@@ -76,7 +83,7 @@ func operationNamed(name string) operation {
 // Real processes on local disk, killed before every storage call, and so after
 // every one; then the same work under the same key.
 func TestKilledProcesses(t *testing.T) {
-	for _, name := range []string{"append", "replace-dynamic", "replace-declared", "reload"} {
+	for _, name := range []string{"append", "replace-dynamic", "replace-declared", "reload", "first-append", "first-reload", "first-prepared"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			op := operationNamed(name)
@@ -90,8 +97,12 @@ func TestKilledProcesses(t *testing.T) {
 	}
 }
 
-func killOne(t *testing.T, op operation, n int) (killed bool) {
-	dir := filepath.Join(t.TempDir(), "table")
+// killBase makes the table, unless it is the operation that makes it, and returns
+// the version that the operation is to write.
+func killBase(t *testing.T, op operation, dir string) delta.Version {
+	if op.first {
+		return 0
+	}
 	tbl, err := delta.Create(t.Context(), dir, ordersSchema, &delta.CreateOptions{
 		PartitionBy: []string{"ds", "region"}, Properties: map[string]string{"delta.checkpointInterval": "3"},
 	})
@@ -101,6 +112,12 @@ func killOne(t *testing.T, op operation, n int) (killed bool) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, tbl.Close())
+	return 3
+}
+
+func killOne(t *testing.T, op operation, n int) (killed bool) {
+	dir := filepath.Join(t.TempDir(), "table")
+	next := killBase(t, op, dir)
 
 	c := exec.Command(os.Args[0], "-test.run=^$")
 	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%d", killEnv, dir, op.name, n))
@@ -134,6 +151,6 @@ func killOne(t *testing.T, op operation, n int) (killed bool) {
 	require.Equal(t, want, partitions(t, disk), msg)
 	s, err := txlog.Load(t.Context(), disk, nil)
 	require.NoError(t, err, msg)
-	require.Equal(t, delta.Version(3), s.Version(), msg)
+	require.Equal(t, next, s.Version(), msg)
 	return killed
 }

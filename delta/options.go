@@ -50,7 +50,7 @@ type EmptyPolicy uint8
 const (
 	EmptyError    EmptyPolicy = iota // ErrEmptyInput, nothing is committed
 	EmptyNoOp                        // state NoOp, nothing is committed
-	EmptyTruncate                    // what is to be replaced is emptied
+	EmptyTruncate                    // what is to be replaced is emptied; a table that is not there is made
 )
 
 // A Txn is Spark's pair of txnAppId and txnVersion: a source that counts up. A
@@ -121,7 +121,8 @@ type WriteOptions struct {
 	// 0: no limit.
 	MaxShrink float64
 
-	// EvolveSchema adds the source's new columns to the table, nullable.
+	// EvolveSchema adds the source's new columns to the table, nullable. It has no
+	// meaning for a write that makes the table, whose columns are given.
 	EvolveSchema bool
 	// DryRun does all but write: the result has real counts, and no file or commit
 	// is made.

@@ -39,6 +39,9 @@ type Prepared struct {
 	Schema     string `json:"schema"`
 	Evolved    bool   `json:"evolved,omitempty"`
 	BaseSchema string `json:"baseSchema,omitempty"`
+	// Create holds the protocol and the metaData action of a table that was not
+	// there: the commit makes it, unless it is there by then.
+	Create []json.RawMessage `json:"create,omitempty"`
 	// What is replaced.
 	Declared  []Partition          `json:"declared,omitempty"`
 	Dynamic   []map[string]*string `json:"dynamic,omitempty"` // by physical names
@@ -50,6 +53,39 @@ type Prepared struct {
 }
 
 const preparedFormat = 1
+
+// define makes p one that makes the table that s defines.
+func (p *Prepared) define(s *txlog.Snapshot) {
+	for _, a := range []txlog.Action{s.Protocol(), s.Metadata()} {
+		p.Create = append(p.Create, txlog.AppendAction(nil, a))
+	}
+}
+
+// defined returns the table that p makes, before its version 0.
+func (p *Prepared) defined(t *Table) (*txlog.Snapshot, error) {
+	var lines []byte
+	for _, a := range p.Create {
+		lines = append(append(lines, a...), '\n')
+	}
+	c, err := txlog.ParseCommit(0, lines)
+	if err != nil {
+		return nil, fmt.Errorf("delta: prepared write: %w", err)
+	}
+	var proto *txlog.Protocol
+	var meta *txlog.Metadata
+	for _, a := range c.Actions {
+		switch a := a.(type) {
+		case *txlog.Protocol:
+			proto = a
+		case *txlog.Metadata:
+			meta = a
+		}
+	}
+	if proto == nil || meta == nil || meta.ID != p.TableID {
+		return nil, fmt.Errorf("delta: prepared write: it does not define the table with id %s, which it makes", p.TableID)
+	}
+	return txlog.NewTable(t.store, proto, meta, t.loadOptions())
+}
 
 // MarshalBinary returns p as JSON.
 func (p *Prepared) MarshalBinary() ([]byte, error) { return json.Marshal(p) }

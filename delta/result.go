@@ -12,7 +12,8 @@ type Result struct {
 	Operation string // "append", "replace-partitions", "replace-where", "overwrite", "reload"
 	State     State
 	// Version holds the work if State is Committed or AlreadyApplied; NoVersion if
-	// the commit is no longer in the log. It is the version attempted if Unknown.
+	// the commit is no longer in the log. It is the version attempted if Unknown,
+	// and the one read if NoOp (NoVersion: there is no table).
 	Version Version
 	// Retryable says whether sending the same work again may help, and is safe.
 	// With a key it is safe always; without one, only if nothing was committed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,7 +42,12 @@ type operation struct {
 	name string
 	run  func(ctx context.Context, t *delta.Table) (*delta.Result, error)
 	want map[string]int64 // rows by partition, afterwards
+
+	first bool // the table is not there: the operation makes it
+	rival bool // another process makes it just before this one would
 }
+
+func (op operation) prepared() bool { return strings.HasSuffix(op.name, "prepared") }
 
 const sweepKey = "job/2026-01-06"
 
@@ -60,42 +66,100 @@ func operations() []operation {
 		return m
 	}
 	rows := []string{"2026-01-06 eu 1 a", "2026-01-06 eu 2 b", "2026-01-06 us 3 c"}
-	return []operation{
-		{"append", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+	ops := []operation{
+		{name: "append", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			return t.Append(ctx, orders(rows...), keyed(delta.WriteOptions{}))
-		}, with(map[string]int64{"/2026-01-06/eu": 3, "/2026-01-06/us": 1})},
-		{"replace-dynamic", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		}, want: with(map[string]int64{"/2026-01-06/eu": 3, "/2026-01-06/us": 1})},
+		{name: "replace-dynamic", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			return t.ReplacePartitions(ctx, orders(rows...), keyed(delta.WriteOptions{}))
-		}, with(map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1})},
-		{"replace-declared", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		}, want: with(map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1})},
+		{name: "replace-declared", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			return t.ReplacePartitions(ctx, orders(rows[:2]...), keyed(delta.WriteOptions{
 				Partitions: []delta.Partition{delta.Part("ds", "2026-01-06"), delta.Part("ds", "2026-01-05")},
 			}))
-		}, with(map[string]int64{"/2026-01-06/eu": 2, "/2026-01-05/eu": 0})},
-		{"replace-where", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		}, want: with(map[string]int64{"/2026-01-06/eu": 2, "/2026-01-05/eu": 0})},
+		{name: "replace-where", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			return t.ReplaceWhere(ctx, "ds >= '2026-01-06'", orders(rows...), keyed(delta.WriteOptions{}))
-		}, with(map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1})},
-		{"reload", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		}, want: with(map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1})},
+		{name: "reload", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			return t.Reload(ctx, orders(rows...), keyed(delta.WriteOptions{}))
-		}, map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1}},
-		{"append-txn", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		}, want: map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1}},
+		{name: "append-txn", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			return t.Append(ctx, orders(rows...), &delta.WriteOptions{Txn: &delta.Txn{AppID: sweepKey, Version: 4}})
-		}, with(map[string]int64{"/2026-01-06/eu": 3, "/2026-01-06/us": 1})},
-		{"prepared", func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		}, want: with(map[string]int64{"/2026-01-06/eu": 3, "/2026-01-06/us": 1})},
+		{name: "prepared", run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
 			p, res, err := t.Prepare(ctx, "append", "", orders(rows...), keyed(delta.WriteOptions{}))
 			if err != nil || p == nil {
 				return res, err
 			}
 			return t.Commit(ctx, p)
-		}, with(map[string]int64{"/2026-01-06/eu": 3, "/2026-01-06/us": 1})},
+		}, want: with(map[string]int64{"/2026-01-06/eu": 3, "/2026-01-06/us": 1})},
+	}
+	for _, op := range slices.Clone(ops) {
+		op.name, op.first = "first-"+op.name, true
+		op.want = map[string]int64{"/2026-01-06/eu": 2, "/2026-01-06/us": 1}
+		if op.name == "first-replace-declared" {
+			delete(op.want, "/2026-01-06/us") // it brings no such row
+		}
+		ops = append(ops, op)
+		switch op.name {
+		case "first-append", "first-replace-dynamic", "first-reload", "first-prepared":
+		default:
+			continue
+		}
+		op.name, op.rival = strings.Replace(op.name, "first-", "second-", 1), true
+		if op.name != "second-reload" { // which replaces the rival's row
+			op.want = maps.Clone(op.want)
+			op.want["/2026-01-05/eu"] = 1
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// rival makes the table that the first writes of the sweep would make, unless it
+// is there, with a row of its own.
+func rival(st logstore.Store) {
+	tbl, err := openOrCreate(st, "rival")
+	if err == nil {
+		_, err = tbl.Append(context.Background(), orders("2026-01-05 eu 7 rival"), &delta.WriteOptions{Key: "rival"})
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func openOrCreate(st logstore.Store, process string) (*delta.Table, error) {
+	return delta.OpenOrCreate(context.Background(), "mem://", ordersSchema, &delta.CreateOptions{
+		Options:     delta.Options{Store: st, Env: virtual(process), CommitTimeout: 2 * time.Second},
+		PartitionBy: []string{"ds", "region"}, Description: "by " + process,
+	})
+}
+
+// against is a script in which the rival comes, if there is one, when the table is
+// about to be made.
+func (op operation) against(st logstore.Store, script func(faultstore.Call) faultstore.Fault) func(faultstore.Call) faultstore.Fault {
+	return func(c faultstore.Call) faultstore.Fault {
+		f := faultstore.Pass
+		if script != nil {
+			f = script(c)
+		}
+		if op.rival && c.Verb == logstore.VerbPutIfAbsent && c.Nth == 1 && strings.HasSuffix(c.Name, "/00000000000000000000.json") {
+			f.Run = func() { rival(st) }
+		}
+		return f
 	}
 }
 
 // sweepBase is a table at version 9, so that the next commit is followed by a
 // checksum and a checkpoint.
-func sweepBase(t *testing.T) *memstore.Store {
+// The base of a first write is an empty store.
+func sweepBase(t *testing.T, op operation) *memstore.Store {
 	t.Helper()
 	st := memstore.New(nil)
+	if op.first {
+		return st
+	}
 	tbl, err := delta.Create(t.Context(), "mem://", ordersSchema, &delta.CreateOptions{
 		Options: delta.Options{Store: st, Env: virtual("base")}, PartitionBy: []string{"ds", "region"},
 	})
@@ -113,7 +177,13 @@ func sweepBase(t *testing.T) *memstore.Store {
 
 // attempt is one process: it opens the table and does the operation.
 func attempt(ctx context.Context, op operation, st logstore.Store, process string) (*delta.Result, error) {
-	tbl, err := delta.Open(ctx, "mem://", &delta.Options{Store: st, Env: virtual(process), CommitTimeout: 2 * time.Second})
+	open := func() (*delta.Table, error) {
+		return delta.Open(ctx, "mem://", &delta.Options{Store: st, Env: virtual(process), CommitTimeout: 2 * time.Second})
+	}
+	if op.first {
+		open = func() (*delta.Table, error) { return openOrCreate(st, process) }
+	}
+	tbl, err := open()
 	if err != nil {
 		return &delta.Result{State: delta.NotCommitted, Version: delta.NoVersion}, err
 	}
@@ -124,6 +194,9 @@ func attempt(ctx context.Context, op operation, st logstore.Store, process strin
 func landed(t *testing.T, st logstore.Store) (vs []delta.Version) {
 	t.Helper()
 	s, err := txlog.Load(context.Background(), st, nil)
+	if errors.Is(err, delta.ErrTableNotFound) {
+		return nil
+	}
 	require.NoError(t, err)
 	for v := delta.Version(0); v <= s.Version(); v++ {
 		c, err := s.CommitAt(context.Background(), v)
@@ -141,15 +214,16 @@ func landed(t *testing.T, st logstore.Store) (vs []delta.Version) {
 // what the process was told; then the operation is run again, and again, under
 // the same key, and must have had one effect.
 func sweep(t *testing.T, op operation, fault func(n int) func(faultstore.Call) faultstore.Fault) {
-	base := sweepBase(t)
-	dry := faultstore.New(base.Clone(), nil)
+	base := sweepBase(t, op)
+	dryBase := base.Clone()
+	dry := faultstore.New(dryBase, op.against(dryBase, nil))
 	res, err := attempt(t.Context(), op, dry, "dry")
 	require.NoError(t, err)
 	require.Equal(t, delta.Committed, res.State)
 	require.Greater(t, dry.Calls(), 8)
 	for n := range dry.Calls() {
 		st := base.Clone()
-		fs := faultstore.New(st, fault(n))
+		fs := faultstore.New(st, op.against(st, fault(n)))
 		res, err := attempt(t.Context(), op, fs, "first")
 		msg := fmt.Sprintf("call %d (%s): %s, %v", n, dry.Trace()[n], res.State, err)
 		at := landed(t, st)
@@ -168,6 +242,9 @@ func sweep(t *testing.T, op operation, fault func(n int) func(faultstore.Call) f
 			require.Fail(t, msg)
 		}
 		told := res.State
+		if op.rival {
+			rival(st) // it may not have come yet
+		}
 		again, err := attempt(t.Context(), op, st, "second")
 		require.NoError(t, err, msg)
 		if len(at) > 0 {
@@ -251,19 +328,20 @@ func TestSweepCancel(t *testing.T) {
 	for _, op := range operations() {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			base := sweepBase(t)
-			dry := faultstore.New(base.Clone(), nil)
+			base := sweepBase(t, op)
+			dryBase := base.Clone()
+			dry := faultstore.New(dryBase, op.against(dryBase, nil))
 			_, err := attempt(t.Context(), op, dry, "dry")
 			require.NoError(t, err)
 			for n := range dry.Calls() {
 				st := base.Clone()
 				ctx, cancel := context.WithCancel(t.Context())
-				fs := faultstore.New(st, func(c faultstore.Call) faultstore.Fault {
+				fs := faultstore.New(st, op.against(st, func(c faultstore.Call) faultstore.Fault {
 					if c.N == n {
 						cancel()
 					}
 					return faultstore.Pass
-				})
+				}))
 				res, err := attempt(ctx, op, fs, "first")
 				cancel()
 				msg := fmt.Sprintf("call %d (%s): %s, %v", n, dry.Trace()[n], res.State, err)
@@ -274,12 +352,15 @@ func TestSweepCancel(t *testing.T) {
 				case delta.NotCommitted:
 					require.Empty(t, at, msg)
 					require.True(t, errors.Is(err, context.Canceled), msg)
-					if op.name != "prepared" { // its files are the caller's
-						require.Equal(t, dataFiles(base), dataFiles(st), msg+": staged files were left")
+					if !op.prepared() { // its files are the caller's
+						require.Equal(t, othersFiles(base), othersFiles(st), msg+": staged files were left")
 					}
 				case delta.Unknown:
 				default:
 					require.Fail(t, msg)
+				}
+				if op.rival {
+					rival(st)
 				}
 				again, err := attempt(t.Context(), op, st, "second")
 				require.NoError(t, err, msg)
@@ -291,10 +372,18 @@ func TestSweepCancel(t *testing.T) {
 	}
 }
 
+// othersFiles returns the data files that no process "first" has written.
+func othersFiles(st *memstore.Store) []string {
+	return append([]string{}, slices.DeleteFunc(dataFiles(st), func(n string) bool { return strings.Contains(n, "rival") })...)
+}
+
 // A commit that may still land keeps its files, and the same key finds it.
 func TestUnknownOutcomeKeepsFiles(t *testing.T) {
 	for _, op := range operations() {
-		base := sweepBase(t)
+		if op.rival {
+			continue // its row is not what this is about
+		}
+		base := sweepBase(t, op)
 		fs := faultstore.New(base, func(c faultstore.Call) faultstore.Fault {
 			if c.Verb == logstore.VerbPutIfAbsent {
 				return faultstore.Delay(nil)

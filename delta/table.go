@@ -26,15 +26,15 @@ func init() {
 	})
 }
 
-// A Table is a handle on a table. It remembers the newest version that it has
-// seen, so that writes through one handle need no look at the log first. It is
-// safe for concurrent use.
+// A Table is a handle on a table, or on one that its first write makes: see
+// [OpenOrCreate]. It remembers the newest version that it has seen, so that writes
+// through one handle need no look at the log first. It is safe for concurrent use.
 type Table struct {
 	store logstore.Store
 	opts  Options
 
 	mu     sync.Mutex
-	snap   *txlog.Snapshot
+	snap   *txlog.Snapshot // of NoVersion: the table was not there
 	probed bool
 }
 
@@ -44,11 +44,20 @@ type Table struct {
 //
 // Errors: [ErrTableNotFound], [*UnsupportedFeatureError], [ErrCorrupt].
 func Open(ctx context.Context, url string, o *Options) (*Table, error) {
+	return open(ctx, url, o, nil)
+}
+
+// open opens the table; absent, if not nil, says what it is where there is none.
+func open(ctx context.Context, url string, o *Options, absent func(*Table) (*txlog.Snapshot, error)) (*Table, error) {
 	t, err := newTable(ctx, url, o)
 	if err != nil {
 		return nil, err
 	}
-	if t.snap, err = txlog.Load(ctx, t.store, t.loadOptions()); err != nil {
+	t.snap, err = txlog.Load(ctx, t.store, t.loadOptions())
+	if absent != nil && errors.Is(err, ErrTableNotFound) {
+		t.snap, err = absent(t)
+	}
+	if err != nil {
 		return nil, errors.Join(err, t.closeOwn(o))
 	}
 	return t, nil
@@ -100,7 +109,8 @@ func AtTime(t time.Time) At { return At{time: &t} }
 
 // Snapshot returns the table at some version, by default the newest there is. A
 // newest snapshot costs one request more than there are commits since the handle
-// looked last; an older one costs as much as Open. Errors: [ErrVersionNotFound].
+// looked last; an older one costs as much as Open. Errors: [ErrVersionNotFound],
+// and [ErrTableNotFound] from a handle of [OpenOrCreate] before its first write.
 func (t *Table) Snapshot(ctx context.Context, at At) (*txlog.Snapshot, error) {
 	if at.version == nil && at.time == nil {
 		return t.refresh(ctx)
@@ -110,7 +120,13 @@ func (t *Table) Snapshot(ctx context.Context, at At) (*txlog.Snapshot, error) {
 	return txlog.Load(ctx, t.store, o)
 }
 
-// known returns the newest snapshot that the handle has seen, without I/O.
+// Exists reports whether the handle has seen the table. It is false only for a
+// handle of [OpenOrCreate] or [OpenPrepared] on a table that was not there, and
+// does no I/O.
+func (t *Table) Exists() bool { return t.known().Version() != NoVersion }
+
+// known returns the newest snapshot that the handle has seen, without I/O. It is
+// of NoVersion as long as the table has not been there.
 func (t *Table) known() *txlog.Snapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,6 +134,15 @@ func (t *Table) known() *txlog.Snapshot {
 }
 
 func (t *Table) refresh(ctx context.Context) (*txlog.Snapshot, error) {
+	s, err := t.latest(ctx)
+	if err == nil && s.Version() == NoVersion {
+		return nil, fmt.Errorf("delta: %w: %s has not been written to yet", ErrTableNotFound, t.URL())
+	}
+	return s, err
+}
+
+// latest is refresh, but returns a snapshot of NoVersion if there is no table.
+func (t *Table) latest(ctx context.Context) (*txlog.Snapshot, error) {
 	s, err := t.known().Update(ctx)
 	if err != nil {
 		return nil, err

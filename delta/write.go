@@ -74,10 +74,15 @@ func (t *Table) Prepare(ctx context.Context, op, predicate string, src Source, o
 
 // Commit commits what Prepare made, here or in another process. Calling it again
 // is safe at any time: the result is then AlreadyApplied. It never deletes the
-// prepared files; [Table.Discard] does.
+// prepared files; [Table.Discard] does. Where the table was not there when the
+// write was prepared, open it with [OpenPrepared]; Commit makes it if it is still
+// not there.
 func (t *Table) Commit(ctx context.Context, p *Prepared) (*Result, error) {
 	w := t.newWrite(operation(p.Operation), p.Predicate, &WriteOptions{MaxShrink: p.MaxShrink, UserMetadata: p.UserMetadata})
-	err := w.adopt(p)
+	err := w.adopt(ctx, p)
+	if err == nil {
+		err = t.probe(ctx)
+	}
 	if err == nil {
 		err = w.commit(ctx, p)
 	}
@@ -88,7 +93,7 @@ func (t *Table) Commit(ctx context.Context, p *Prepared) (*Result, error) {
 // in the table.
 func (t *Table) Discard(ctx context.Context, p *Prepared) error {
 	a, err := t.Lookup(ctx, p.Key)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrTableNotFound) {
 		return err
 	}
 	if a != nil {
@@ -115,7 +120,8 @@ type write struct {
 	op        operation
 	predicate string
 	o         WriteOptions
-	snap      *txlog.Snapshot
+	snap      *txlog.Snapshot // of NoVersion: the write makes the table
+	made      *txlog.Snapshot // a prepared write's own table, if it makes one
 	by        *partitioning
 	declared  *partitionSet  // nil: nothing declared
 	where     *condition     // nil unless replace-where
@@ -145,6 +151,19 @@ func (w *write) wrap(err error) error {
 	w.res.Retryable = retryable(w.res.State, err, w.res.Key != "")
 	return fmt.Errorf("delta: %s to %s: %w", w.op, w.t.URL(), err)
 }
+
+// look makes sure, before the write begins, that a table that was not there is
+// still not there. Nothing else is looked up: what is newer than the handle knows
+// the commit finds by itself.
+func (w *write) look(ctx context.Context) (err error) {
+	if w.makes() {
+		w.snap, err = w.t.latest(ctx)
+	}
+	return err
+}
+
+// makes reports whether the write makes the table.
+func (w *write) makes() bool { return w.snap.Version() == NoVersion }
 
 // prepare writes the files. A nil Prepared without error means that there is
 // nothing to commit, and that w.res says why.
@@ -178,6 +197,9 @@ func (w *write) prepare(ctx context.Context, src Source) (*Prepared, error) {
 // check settles everything that needs no row.
 func (w *write) check(ctx context.Context, src Source) (err error) {
 	if err := w.o.validate(w.op); err != nil {
+		return err
+	}
+	if err := w.look(ctx); err != nil {
 		return err
 	}
 	meta := w.snap.Metadata()
@@ -226,7 +248,7 @@ func (w *write) selection(declared []Partition) (err error) {
 // fit settles the schema that the files are written for.
 func (w *write) fit(in *arrow.Schema) error {
 	w.schema = w.base
-	if !w.o.EvolveSchema {
+	if !w.o.EvolveSchema || w.makes() {
 		return nil
 	}
 	input, err := arrowvec.FromArrowSchema(in)
@@ -336,7 +358,7 @@ func (w *write) empty() (done bool, err error) {
 	switch {
 	case w.o.OnEmpty == EmptyError:
 		return false, ErrEmptyInput
-	case w.o.OnEmpty == EmptyNoOp, w.op == opReplacePartitions && w.declared == nil:
+	case w.o.OnEmpty == EmptyNoOp, w.op == opReplacePartitions && w.declared == nil && !w.makes():
 		w.res.State, w.res.Version = NoOp, w.snap.Version()
 		return true, nil
 	}
@@ -380,6 +402,9 @@ func (w *write) describe(out *writer.Output) *Prepared {
 	}
 	if w.evolved {
 		p.BaseSchema = w.snap.Metadata().SchemaString
+	}
+	if w.makes() {
+		p.define(w.snap)
 	}
 	if k := w.key(w.digest(out)); k != nil {
 		p.Key, p.KeyVersion, p.Sequence, p.OnReplay = k.AppID, k.Version, k.Sequence, k.OnReplay

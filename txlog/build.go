@@ -26,6 +26,9 @@ func (c *committer) build(ctx context.Context) (*Commit, []byte, error) {
 		}
 	}
 	actions := slices.Clone(t.actions)
+	if c.snap != nil && c.snap.version == NoVersion {
+		actions = append(actions, c.definition()...)
+	}
 	if k := t.opts.Key; k != nil {
 		actions = append(actions, &SetTransaction{AppID: k.AppID, Version: k.Version, LastUpdated: &now})
 	}
@@ -58,6 +61,18 @@ func (c *committer) build(ctx context.Context) (*Commit, []byte, error) {
 	}
 	body, err := EncodeCommit(commit)
 	return commit, body, err
+}
+
+// definition returns what version 0 of a table of [NewTable] defines it by, so far
+// as the transaction does not say it itself.
+func (c *committer) definition() (as []Action) {
+	if find[*Protocol](c.t.actions) == nil {
+		as = append(as, c.snap.protocol)
+	}
+	if find[*Metadata](c.t.actions) == nil {
+		as = append(as, c.snap.metadata)
+	}
+	return as
 }
 
 // rank orders the actions of a commit for the people who read it.
@@ -172,7 +187,7 @@ func (c *committer) rowMark(ctx context.Context) (int64, error) {
 
 // stampCommit sets the in-commit timestamp: later than the previous commit's.
 func (c *committer) stampCommit(ctx context.Context, ci *CommitInfo, now int64) error {
-	if c.snap != nil {
+	if c.snap != nil && c.snap.version != NoVersion {
 		prev, err := c.snap.Timestamp(ctx)
 		if err != nil {
 			return fmt.Errorf("timestamp of version %d: %w", c.snap.Version(), err)

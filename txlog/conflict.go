@@ -102,6 +102,9 @@ func (c *conflictCheck) protocol(w *Commit, after *Snapshot) error {
 	if err := CheckWrite(after.Protocol(), after.Metadata()); err != nil {
 		return err
 	}
+	if w.Version == 0 {
+		return nil // it has a metadata too, and one validation is enough
+	}
 	return c.stillValid(w, after, ProtocolChanged, "changed the protocol")
 }
 
@@ -114,6 +117,9 @@ func (c *conflictCheck) metadata(w *Commit, after *Snapshot) error {
 	}
 	if err := CheckWrite(after.Protocol(), after.Metadata()); err != nil {
 		return err
+	}
+	if w.Version == 0 {
+		return c.stillValid(w, after, MetadataChanged, "made the table first, and defined it")
 	}
 	return c.stillValid(w, after, MetadataChanged, "changed the metadata")
 }

@@ -283,6 +283,9 @@ func (s *Snapshot) Update(ctx context.Context) (*Snapshot, error) {
 	if latest == NoVersion {
 		return s, nil
 	}
+	if s.version == NoVersion {
+		return l.load(ctx)
+	}
 	deltas, err := list.deltas(s.version+1, latest)
 	if err != nil || s.depth()+len(deltas) > maxDepthOfTail(list) {
 		// Cleaned up, or so long a tail that a newer checkpoint is worth it.

@@ -65,18 +65,50 @@ func newSnapshot(store logstore.Store, c *Commit) (*Snapshot, error) {
 	if c.Version != 0 {
 		return nil, fmt.Errorf("txlog: a table does not begin with version %d", c.Version)
 	}
-	empty := &Snapshot{
+	return beforeFirst(store).AdvanceKnown(c)
+}
+
+func beforeFirst(store logstore.Store) *Snapshot {
+	s := &Snapshot{
 		store: store, url: store.URL(), version: NoVersion, totals: new(totals),
 		logger: slog.New(slog.DiscardHandler), parallel: defaultParallel,
 	}
-	empty.totals.set(0, 0)
-	return empty.AdvanceKnown(c)
+	s.totals.set(0, 0)
+	return s
+}
+
+// NewTable returns a table that is not there yet, before its version 0, by the
+// definition that it is to get. It has no files, no transactions and no commits;
+// Update looks whether somebody has made it. A transaction that is begun on it
+// makes the table: its commit is version 0, and holds p and m beside what the
+// transaction adds. If another writer makes the table first, that writer's
+// definition stays, and the transaction goes on after it as after any commit that
+// changes protocol and metadata; see [Transaction.Revalidate].
+//
+// Of o, Logger and Parallel hold, for what Update and the commit return too.
+// NewTable does no I/O. The error is what [CheckWrite] says of p and m.
+func NewTable(store logstore.Store, p *Protocol, m *Metadata, o *LoadOptions) (*Snapshot, error) {
+	if err := CheckWrite(p, m); err != nil {
+		return nil, err
+	}
+	s := beforeFirst(store)
+	s.protocol, s.metadata, s.schema = p, m, parseOnce(m)
+	if o != nil && o.Logger != nil {
+		s.logger = o.Logger
+	}
+	if o != nil && o.Parallel > 0 {
+		s.parallel = o.Parallel
+	}
+	return s, nil
 }
 
 // with returns the table after the commit on top of tail.
 func (s *Snapshot) with(tail *layer) (*Snapshot, error) {
 	t := *s
 	t.version, t.tail, t.totals, t.info = tail.commit.Version, tail, new(totals), tail.commit.Info()
+	if s.version == NoVersion {
+		t.protocol, t.metadata, t.schema = nil, nil, nil // version 0 defines the table, not s
+	}
 	changed := false
 	for _, a := range tail.commit.Actions {
 		switch a := a.(type) {

@@ -87,10 +87,12 @@ type Transaction struct {
 	replaced   map[FileKey]*AddFile          // live files that replace matches, at the version read last
 	guard      func([]*AddFile) error
 	revalidate func(*Snapshot) error
+	first      *firstCommit
 	err        error // the first misuse, reported by Commit
 }
 
-// Begin starts a transaction on what s shows. It does no I/O.
+// Begin starts a transaction on what s shows. It does no I/O. On a table of
+// [NewTable] it is the transaction that makes the table.
 func (s *Snapshot) Begin(o *TxnOptions) *Transaction {
 	t := &Transaction{base: s, store: s.Store(), opts: o.withDefaults()}
 	t.token = t.opts.Env.NewID()
@@ -169,6 +171,17 @@ func (t *Transaction) GuardReplaced(f func(removed []*AddFile) error) { t.guard 
 // is a conflict, always.
 func (t *Transaction) Revalidate(f func(*Snapshot) error) { t.revalidate = f }
 
+// NameFirst names the commit in commitInfo if it is the table's version 0, in
+// place of TxnOptions.Operation and Parameters; see [NewTable].
+func (t *Transaction) NameFirst(operation string, parameters map[string]string) {
+	t.first = &firstCommit{operation, parameters}
+}
+
+type firstCommit struct {
+	operation  string
+	parameters map[string]string
+}
+
 // Commit makes the transaction the next version of the table.
 //
 // When other writers have been faster it checks their commits, and goes on at
@@ -235,6 +248,9 @@ func (t *Transaction) checkUse() error {
 
 // empty reports whether there is nothing to commit.
 func (t *Transaction) empty() bool {
+	if t.base != nil && t.base.version == NoVersion {
+		return false // it makes the table
+	}
 	return len(t.actions) == 0 && len(t.replaced) == 0 && t.opts.Key == nil
 }
 
@@ -252,9 +268,12 @@ func (t *Transaction) commitInfo(now int64, isolation Isolation, snap *Snapshot,
 		EngineInfo:          t.opts.EngineInfo,
 		TxnID:               t.token,
 	}
-	if snap != nil {
+	switch {
+	case snap != nil && snap.Version() != NoVersion:
 		v := snap.Version()
 		ci.ReadVersion = &v
+	case t.first != nil:
+		ci.Operation, ci.OperationParameters = t.first.operation, t.first.parameters
 	}
 	return ci
 }

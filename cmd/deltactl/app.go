@@ -40,7 +40,6 @@ type app struct {
 	// What hints are about.
 	table, key string
 	writes     bool // the command is one that writes
-	made       bool // --create has made the table
 	asks       bool // status: a failure says neither yes nor no
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/deltalog/deltalog/delta"
-	"github.com/deltalog/deltalog/internal/arrowvec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -107,12 +106,5 @@ func (a *app) columns(ctx context.Context, file string, in *input) (*schema.Stru
 		return nil, err
 	}
 	defer src.Close()
-	s, err := arrowvec.FromArrowSchema(src.Schema())
-	if err != nil {
-		return nil, err
-	}
-	for i := range s.Fields {
-		s.Fields[i].Nullable = true
-	}
-	return s, nil
+	return nullable(src)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,6 @@ import (
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/internal/arrowvec"
-	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -155,9 +155,6 @@ func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write 
 	err := a.doWrite(ctx, verb, arg, w, write, &res)
 	err = cause(ctx, err)
 	res.Operation = verb
-	if a.made && res.State != delta.Committed {
-		res.Warnings = append(res.Warnings, fmt.Errorf("the table has been made, and has no rows of this input"))
-	}
 	code := exitDone
 	if err != nil {
 		code = a.code(err)
@@ -169,6 +166,12 @@ func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write 
 	}
 	res.Retryable = retryable(res.Retryable || res == before, code)
 	a.exit = code
+	if err == nil && res.State == delta.NoOp && res.Version == delta.NoVersion && !a.json() {
+		if !a.quiet {
+			fmt.Fprintln(a.stdout, "nothing to do: the input has no rows, and no table was made")
+		}
+		return nil
+	}
 	a.printResult(res, err, code)
 	return err
 }
@@ -196,81 +199,120 @@ func (a *app) doWrite(ctx context.Context, verb, arg string, w *writeFlags, writ
 	if err != nil {
 		return err
 	}
-	tbl, err := delta.Open(ctx, url, &opts)
-	var src *files.Source
-	switch {
-	case err == nil:
-	case errors.Is(err, delta.ErrTableNotFound) && w.create:
-		if tbl, src, err = a.createFrom(ctx, url, opts, w); err != nil {
-			return err
-		}
-	default:
+	t, err := a.target(ctx, url, &opts, w)
+	if err != nil {
 		return err
 	}
-	defer tbl.Close()
-	if src == nil {
-		s, err := tbl.Snapshot(ctx, delta.At{})
-		if err != nil {
-			return err
-		}
-		table, err := s.Schema()
-		if err != nil {
-			return err
-		}
-		if src, err = a.openInput(ctx, &w.input, table); err != nil {
-			return err
-		}
-	}
-	defer src.Close()
-	if err := w.finish(ctx, a, verb, tbl, o); err != nil {
+	defer t.close()
+	if err := w.finish(a, verb, t.by, o); err != nil {
 		return err
 	}
 	p := a.progress()
 	defer p.stop()
 	o.Progress = p.update
-	r, err := write(ctx, tbl, src, o)
+	r, err := write(ctx, t.table, t.src, o)
 	if r != nil {
 		*res = r
 	}
 	return err
 }
 
-// createFrom makes the table that the input's columns describe. Another process
-// may make it first; then that one's definition holds.
-func (a *app) createFrom(ctx context.Context, url string, o delta.Options, w *writeFlags) (*delta.Table, *files.Source, error) {
-	src, err := a.openInput(ctx, &w.input, nil)
-	if err != nil {
-		return nil, nil, err
+// A target is what a write goes from and to.
+type target struct {
+	table *delta.Table // perhaps one that the write makes
+	src   *files.Source
+	by    []schema.Field // the partition columns
+}
+
+func (t *target) close() {
+	if t.src != nil {
+		_ = t.src.Close()
 	}
+	if t.table != nil {
+		_ = t.table.Close()
+	}
+}
+
+// target opens the table and the input. With --create a table that is not there is
+// defined by the input's columns; the write makes it.
+func (a *app) target(ctx context.Context, url string, o *delta.Options, w *writeFlags) (*target, error) {
+	t := &target{}
+	var err error
+	t.table, err = delta.Open(ctx, url, o)
+	switch {
+	case err == nil:
+		err = a.existing(ctx, t, w)
+	case errors.Is(err, delta.ErrTableNotFound) && w.create:
+		err = a.define(ctx, t, url, o, w)
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// existing opens the input for a table that is there, unless it is open.
+func (a *app) existing(ctx context.Context, t *target, w *writeFlags) error {
+	s, err := t.table.Snapshot(ctx, delta.At{})
+	if err != nil {
+		return err
+	}
+	if t.by, err = s.PartitionColumns(); err != nil || t.src != nil {
+		return err
+	}
+	columns, err := s.Schema()
+	if err != nil {
+		return err
+	}
+	t.src, err = a.openInput(ctx, &w.input, columns)
+	return err
+}
+
+// define opens the input and defines the table by its columns. Another process may
+// make the table first; then that one's definition holds.
+func (a *app) define(ctx context.Context, t *target, url string, o *delta.Options, w *writeFlags) (err error) {
+	if t.src, err = a.openInput(ctx, &w.input, nil); err != nil {
+		return err
+	}
+	s, err := nullable(t.src)
+	if err != nil {
+		return err
+	}
+	props, err := properties(w.properties)
+	if err != nil {
+		return err
+	}
+	if err := partitionColumns(s, w.partitionBy); err != nil {
+		return err
+	}
+	t.table, err = delta.OpenOrCreate(ctx, url, s, &delta.CreateOptions{Options: *o, PartitionBy: w.partitionBy, Properties: props})
+	if err != nil {
+		return err
+	}
+	if t.table.Exists() {
+		if !slices.Contains(w.from, "-") { // stdin cannot be begun again
+			_ = t.src.Close()
+			t.src = nil
+		}
+		return a.existing(ctx, t, w)
+	}
+	for _, n := range w.partitionBy {
+		t.by = append(t.by, s.Fields[s.Find(n)])
+	}
+	return nil
+}
+
+// nullable returns the input's columns, all of them nullable.
+func nullable(src *files.Source) (*schema.Struct, error) {
 	s, err := arrowvec.FromArrowSchema(src.Schema())
 	if err != nil {
-		_ = src.Close()
-		return nil, nil, err
+		return nil, err
 	}
 	for i := range s.Fields {
 		s.Fields[i].Nullable = true
 	}
-	props, err := properties(w.properties)
-	if err != nil {
-		_ = src.Close()
-		return nil, nil, err
-	}
-	if err := partitionColumns(s, w.partitionBy); err != nil {
-		_ = src.Close()
-		return nil, nil, err
-	}
-	if w.dryRun { // the plan is made on a table in memory
-		o.Store = memstore.New(nil)
-	}
-	tbl, err := delta.Create(ctx, url, s, &delta.CreateOptions{
-		Options: o, PartitionBy: w.partitionBy, Properties: props, IfNotExists: true,
-	})
-	if err != nil {
-		_ = src.Close()
-		return nil, nil, err
-	}
-	a.made = !w.dryRun
-	return tbl, src, nil
+	return s, nil
 }
 
 // partitionColumns finds mistakes in --partition-by.
@@ -341,20 +383,16 @@ func (w *writeFlags) options(a *app, verb string) (*delta.WriteOptions, error) {
 }
 
 // finish adds what depends on the table: declared partitions and the key.
-func (w *writeFlags) finish(ctx context.Context, a *app, verb string, t *delta.Table, o *delta.WriteOptions) error {
-	s, err := t.Snapshot(ctx, delta.At{})
-	if err != nil {
-		return err
-	}
-	by, err := s.PartitionColumns()
-	if err != nil {
-		return err
-	}
+func (w *writeFlags) finish(a *app, verb string, by []schema.Field, o *delta.WriteOptions) error {
 	if verb == "replace-partition" && len(by) == 0 {
 		return usagef("the table is not partitioned: deltactl reload replaces all of it")
 	}
+	names := make([]string, len(by))
+	for i := range by {
+		names[i] = by[i].Name
+	}
 	for _, p := range w.partitions {
-		d, err := delta.ParsePartition(p, s.Metadata().PartitionColumns)
+		d, err := delta.ParsePartition(p, names)
 		if err != nil {
 			return usage(err)
 		}

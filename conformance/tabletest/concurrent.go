@@ -2,9 +2,9 @@
 // that concurrent writers, in goroutines and in processes, leave a table that
 // equals some serial order of their work, and that each was told the truth.
 //
-// [Replacements] is run from a test of the store's own, which names the store by a
-// URL that other processes can open too; its TestMain calls [Main], or [Worker]
-// before anything else.
+// [Replacements] and [FirstWrites] are run from a test of the store's own, which
+// names the store by a URL that other processes can open too; its TestMain calls
+// [Main], or [Worker] before anything else.
 package tabletest
 
 import (
@@ -42,6 +42,7 @@ type Job struct {
 	Parts  []string
 	Rows   int // in each partition
 	Key    string
+	First  bool // the table may not be there: then the write makes it
 
 	open Opener
 }
@@ -125,15 +126,27 @@ func (j *Job) Run(ctx context.Context) Outcome {
 }
 
 func (j *Job) table(ctx context.Context) (*delta.Table, error) {
-	if j.open == nil {
-		return delta.Open(ctx, j.URL, nil)
+	var o delta.Options
+	if j.open != nil {
+		var err error
+		if o.Store, err = j.open(ctx, j.URL); err != nil {
+			return nil, err
+		}
 	}
-	s, err := j.open(ctx, j.URL)
+	if !j.First {
+		return delta.Open(ctx, j.URL, &o)
+	}
+	s, err := writer.SchemaOf[Row]()
 	if err != nil {
 		return nil, err
 	}
-	return delta.Open(ctx, j.URL, &delta.Options{Store: s})
+	return delta.OpenOrCreate(ctx, j.URL, s, &delta.CreateOptions{
+		Options: o, PartitionBy: []string{"part"}, Description: j.definition(),
+	})
 }
+
+// definition marks the table that the job makes.
+func (j *Job) definition() string { return "by writer " + strconv.Itoa(int(j.Writer)) }
 
 func (j *Job) rows() []Row {
 	var rows []Row
@@ -194,12 +207,76 @@ func replacements(t *testing.T, h Harness, url string, parts func(w int) []strin
 	first := Job{URL: url, Writer: -1, Parts: []string{"hot", "p-0"}, Rows: 3, open: h.Open}
 	require.Equal(t, "committed", first.Run(ctx).State)
 
-	writers := h.Writers
-	jobs := make([]Job, writers)
-	outcomes := make([]Outcome, writers)
-	var wg sync.WaitGroup
+	jobs := make([]Job, h.Writers)
 	for w := range jobs {
 		jobs[w] = Job{URL: url, Writer: int32(w), Parts: parts(w), Rows: 2 + w%3, Key: "job/" + strconv.Itoa(w), open: h.Open}
+	}
+	outcomes := h.run(ctx, jobs)
+	checkOrder(t, tbl, []*Job{nil, &first}, jobs, outcomes)
+	again := jobs[0].Run(ctx)
+	require.Equal(t, "already_applied", again.State, again.Err)
+	require.Equal(t, outcomes[0].Version, again.Version)
+}
+
+// FirstWrites lets writers write to a table that is not there, all at once. One of
+// them makes it, and its definition stays; the others come after it. Every job is
+// done twice, by two writers.
+func FirstWrites(t *testing.T, h Harness) {
+	t.Helper()
+	ctx, url := t.Context(), h.URL+"-first"
+	jobs := make([]Job, h.Writers)
+	for w := range jobs {
+		work := w / 2
+		jobs[w] = Job{
+			URL: url, Writer: int32(work), Parts: []string{"hot", "own-" + strconv.Itoa(work)}, Rows: 2,
+			Key: "job/" + strconv.Itoa(work), First: true, open: h.Open,
+		}
+	}
+	outcomes := h.run(ctx, jobs)
+	var o delta.Options
+	if h.Open != nil {
+		var err error
+		o.Store, err = h.Open(ctx, url)
+		require.NoError(t, err)
+	}
+	tbl, err := delta.Open(ctx, url, &o)
+	require.NoError(t, err)
+	defer tbl.Close()
+
+	// Of two writers of one job one did it, and the other was told where it is.
+	done := map[string]delta.Version{}
+	var once []Job
+	var told []Outcome
+	for w, o := range outcomes {
+		if o.State == "committed" {
+			_, twice := done[jobs[w].Key]
+			require.False(t, twice, "%s was done twice", jobs[w].Key)
+			done[jobs[w].Key] = o.Version
+			once, told = append(once, jobs[w]), append(told, o)
+		}
+	}
+	for w, o := range outcomes {
+		if o.State != "committed" {
+			require.Equal(t, "already_applied", o.State, "writer %d: %s", w, o.Err)
+			require.Equal(t, done[jobs[w].Key], o.Version, "writer %d", w)
+		}
+	}
+	require.Len(t, once, (len(jobs)+1)/2)
+	checkOrder(t, tbl, nil, once, told)
+	s, err := tbl.Snapshot(ctx, delta.At{})
+	require.NoError(t, err)
+	for i := range once {
+		if told[i].Version == 0 {
+			require.Equal(t, once[i].definition(), s.Metadata().Description)
+		}
+	}
+}
+
+// run does all jobs at once.
+func (h *Harness) run(ctx context.Context, jobs []Job) []Outcome {
+	outcomes := make([]Outcome, len(jobs))
+	var wg sync.WaitGroup
+	for w := range jobs {
 		wg.Go(func() {
 			if h.Processes {
 				outcomes[w] = jobs[w].process(ctx, h.Env)
@@ -209,27 +286,32 @@ func replacements(t *testing.T, h Harness, url string, parts func(w int) []strin
 		})
 	}
 	wg.Wait()
+	return outcomes
+}
 
-	byVersion := map[delta.Version]*Job{1: &first}
+// checkOrder checks that the versions which the jobs were told are a serial order
+// of them, after those of before (nil: a version without rows): the table at each
+// version is what the one before it was, with the partitions of one job replaced.
+func checkOrder(t *testing.T, tbl *delta.Table, before []*Job, jobs []Job, outcomes []Outcome) {
+	t.Helper()
+	order := append(before, make([]*Job, len(jobs))...)
 	for w, o := range outcomes {
 		require.Equal(t, "committed", o.State, "writer %d: %s", w, o.Err)
-		require.Nil(t, byVersion[o.Version], "version %d was promised twice", o.Version)
-		byVersion[o.Version] = &jobs[w]
+		require.Less(t, int(o.Version), len(order), "version %d is one too many", o.Version)
+		require.Nil(t, order[o.Version], "version %d was promised twice", o.Version)
+		order[o.Version] = &jobs[w]
 	}
-	// Versions 2 … writers+1 are the serial order; the table at each of them is what
-	// the one before it was, with the partitions of one job replaced.
 	want := map[string]string{}
-	for v := delta.Version(1); v <= delta.Version(writers+1); v++ {
-		j := byVersion[v]
-		require.NotNil(t, j, "version %d belongs to nobody", v)
+	for v, j := range order {
+		if j == nil {
+			require.Less(t, v, len(before), "version %d belongs to nobody", v)
+			continue
+		}
 		for _, p := range j.Parts {
 			want[p] = fmt.Sprintf("writer %d × %d", j.Writer, j.Rows)
 		}
-		require.Equal(t, want, contents(t, tbl, v), "version %d", v)
+		require.Equal(t, want, contents(t, tbl, delta.Version(v)), "version %d", v)
 	}
-	again := jobs[0].Run(ctx)
-	require.Equal(t, "already_applied", again.State, again.Err)
-	require.Equal(t, outcomes[0].Version, again.Version)
 }
 
 // contents reads who wrote each partition, and how many rows.

@@ -13,18 +13,24 @@ import (
 
 func TestMain(m *testing.M) { tabletest.Main(m) }
 
+// both judges a store in both ways.
+func both(t *testing.T, h tabletest.Harness) {
+	tabletest.Replacements(t, h)
+	t.Run("first", func(t *testing.T) { tabletest.FirstWrites(t, h) })
+}
+
 func TestGoroutinesOnLocalDisk(t *testing.T) {
-	tabletest.Replacements(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16})
+	both(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16})
 }
 
 func TestProcessesOnLocalDisk(t *testing.T) {
-	tabletest.Replacements(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16, Processes: true})
+	both(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16, Processes: true})
 }
 
 func TestGoroutinesInMemory(t *testing.T) {
 	var mu sync.Mutex
 	tables := map[string]*memstore.Store{}
-	tabletest.Replacements(t, tabletest.Harness{
+	both(t, tabletest.Harness{
 		URL: "mem://table", Writers: 16,
 		Open: func(_ context.Context, url string) (logstore.Store, error) {
 			mu.Lock()
