@@ -354,3 +354,53 @@ func FuzzBloom(f *testing.F) {
 		}
 	})
 }
+
+// TestFiltersOfOtherWriters: of each column, the files have 40 values i steps
+// apart.
+func TestFiltersOfOtherWriters(t *testing.T) {
+	t.Parallel()
+	want := &schema.Struct{Fields: []schema.Field{
+		{Name: "id", Type: schema.Long},
+		{Name: "k", Type: schema.Integer},
+		{Name: "text", Type: schema.String},
+		{Name: "d", Type: schema.Decimal{Precision: 9, Scale: 2}},
+		{Name: "day", Type: schema.Date},
+		{Name: "f", Type: schema.Double},
+		{Name: "big", Type: schema.Decimal{Precision: 25, Scale: 2}},
+		{Name: "ts", Type: schema.TimestampNTZ},
+	}}
+	values := func(i int64) []schema.Value {
+		d := schema.DecimalValue(schema.Decimal128FromInt64(125*i), 2)
+		return []schema.Value{
+			schema.LongValue(i * 1000), schema.IntegerValue(int32(i * 7)), schema.StringValue(fmt.Sprintf("v%d", i*3)), d,
+			schema.DateValue(int32(18262 + i)), schema.DoubleValue(float64(i) / 4), d,
+			schema.TimestampNTZValue((18262*24 + i) * 3_600_000_000),
+		}
+	}
+	for path, columns := range map[string]int{"testdata/bloom/duckdb.parquet": 7, "testdata/bloom/pyarrow.parquet": 8} {
+		f, err := openFile(path)
+		require.NoError(t, err)
+		p, err := f.Project(want, ByName)
+		require.NoError(t, err)
+		found := 0
+		for c := range want.Fields {
+			b := p.Blooms(want.Fields[c].Name)
+			if b == nil {
+				continue
+			}
+			found++
+			for g := range f.NumRowGroups() {
+				wrong := 0
+				for i := range int64(400) {
+					may := contains(t, b, g, values(i)[c])
+					require.True(t, may || i >= 40, "%s: %s %d", path, want.Fields[c].Name, i)
+					if may && i >= 40 {
+						wrong++
+					}
+				}
+				require.Less(t, wrong, 60, "%s: %s", path, want.Fields[c].Name)
+			}
+		}
+		require.Equal(t, columns, found, path)
+	}
+}
