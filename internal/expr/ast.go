@@ -6,7 +6,8 @@ import (
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
-// An Expr is a condition, or a column or literal in one.
+// An Expr is a condition or a value: a column, a literal, or what is computed
+// from those.
 type Expr interface {
 	// String returns the expression as Spark SQL, in one canonical form: parsed
 	// again it is the same expression, unless a literal is a string that is not
@@ -82,7 +83,9 @@ type (
 		at
 		x       Expr
 		pattern string
+		by      Expr // the pattern, if it is not a literal
 		escape  rune
+		fold    bool // ILIKE
 	}
 	isNull struct {
 		at
@@ -153,51 +156,4 @@ func Between(x, lo, hi Expr) Expr { return &between{x: x, lo: lo, hi: hi} }
 // Prefix returns the condition that the string x begins with prefix.
 func Prefix(x Expr, prefix string) Expr {
 	return &like{x: x, pattern: escapeLike(prefix) + "%", escape: '\\'}
-}
-
-// Columns returns the distinct columns that e refers to, as written, in the
-// order of their first appearance.
-func Columns(e Expr) [][]string {
-	var paths [][]string
-	walk(e, func(c *column) {
-		for _, p := range paths {
-			if slices.Equal(p, c.path) {
-				return
-			}
-		}
-		paths = append(paths, c.path)
-	})
-	return paths
-}
-
-// walk calls f for every column in e.
-func walk(e Expr, f func(*column)) {
-	switch e := e.(type) {
-	case *column:
-		f(e)
-	case *compare:
-		walk(e.l, f)
-		walk(e.r, f)
-	case *logic:
-		for _, x := range e.args {
-			walk(x, f)
-		}
-	case *not:
-		walk(e.x, f)
-	case *in:
-		walk(e.x, f)
-		for _, x := range e.list {
-			walk(x, f)
-		}
-	case *between:
-		walk(e.x, f)
-		walk(e.lo, f)
-		walk(e.hi, f)
-	case *like:
-		walk(e.x, f)
-	case *isNull:
-		walk(e.x, f)
-	case *isTrue:
-		walk(e.x, f)
-	}
 }

@@ -46,8 +46,8 @@ func isBytes(k schema.Kind) bool { return k == schema.KindString || k == schema.
 // compareColumn binds column i op v: v is turned into the column's type, or both
 // into a common one, as Spark does. Decimals are exact.
 func (b *binder) compareColumn(e Expr, op Op, i int, v schema.Value) (cond, error) {
-	col := b.columns[i]
-	kind := col.Type.Kind()
+	typ := b.typeAt(i)
+	kind := typ.Kind()
 	if v.IsNull() {
 		if op == EqNullSafe {
 			return nullColumn{i}, nil
@@ -55,16 +55,16 @@ func (b *binder) compareColumn(e Expr, op Op, i int, v schema.Value) (cond, erro
 		return isUnknown, nil
 	}
 	if !isNumber(kind) && !isTime(kind) && !isBytes(kind) && kind != schema.KindBoolean {
-		return nil, errorAt(e, "%v: values of type %v cannot be compared", e, col.Type)
+		return nil, errorAt(e, "%s: values of type %s cannot be compared", show(e), typeText(typ))
 	}
 	if v.Kind() == schema.KindString && !isBytes(kind) {
-		typ := col.Type
+		to := typ
 		if kind == schema.KindDecimal { // of any number of digits
-			typ = nil
+			to = nil
 		}
-		cast, err := b.castLiteral(v, typ)
+		cast, err := b.castTextLiteral(v, to)
 		if err != nil {
-			return nil, errorAt(e, "%v: %v", e, err)
+			return nil, errorAt(e, "%s: %v", show(e), err)
 		}
 		v = cast
 	}
@@ -74,7 +74,7 @@ func (b *binder) compareColumn(e Expr, op Op, i int, v schema.Value) (cond, erro
 	case isBytes(kind) && isBytes(vk):
 		return newCompare(i, op, scalar{domain: domainBytes, b: v.Text()}), nil
 	case isFloat(kind) && isNumber(vk) || isNumber(kind) && isFloat(vk):
-		return newCompare(i, op, scalar{domain: domainFloat, f: toFloat(v), scale: scaleOf(col.Type)}), nil
+		return newCompare(i, op, scalar{domain: domainFloat, f: toFloat(v), scale: scaleOf(typ)}), nil
 	case isInteger(kind) && isInteger(vk):
 		return newCompare(i, op, scalar{domain: domainInt, i: v.Int64()}), nil
 	case isInteger(kind) && vk == schema.KindDecimal:
@@ -90,22 +90,22 @@ func (b *binder) compareColumn(e Expr, op Op, i int, v schema.Value) (cond, erro
 		if vk == schema.KindDecimal {
 			d, scale = v.Decimal()
 		}
-		to := col.Type.(schema.Decimal).Scale
+		to := typ.(schema.Decimal).Scale
 		floor, exact, beyond := floorTo(d, scale, to)
 		return place(i, op, scalar{domain: domainDecimal, d: floor, scale: to}, exact, beyond), nil
 	case isTime(kind) && isTime(vk):
 		return b.compareTime(i, op, kind, v), nil
 	}
 	if isBytes(kind) {
-		return nil, errorAt(e, "%v: %s is of type %v, and the literal is of type %v; write it in quotes",
-			e, schema.ColumnPath(col.Path), col.Type, literalType(v))
+		return nil, errorAt(e, "%s: %s is of type %v, and the literal is of type %v; write it in quotes",
+			show(e), b.nameAt(i), typ, literalType(v))
 	}
-	return nil, errorAt(e, "%v: type %v cannot be compared with type %v", e, col.Type, literalType(v))
+	return nil, errorAt(e, "%s: type %s cannot be compared with type %v", show(e), typeText(typ), literalType(v))
 }
 
-// castLiteral casts a string literal; a nil type is a decimal with the digits
+// castTextLiteral casts a string literal; a nil type is a decimal with the digits
 // that are written.
-func (b *binder) castLiteral(v schema.Value, typ schema.DataType) (schema.Value, error) {
+func (b *binder) castTextLiteral(v schema.Value, typ schema.DataType) (schema.Value, error) {
 	if typ == nil {
 		return parseDecimal(v.Text())
 	}
@@ -237,15 +237,16 @@ func addSeconds(micros, seconds int64) int64 {
 	return sum
 }
 
-// compareColumns binds column i op column j.
-func (b *binder) compareColumns(e *compare, i, j int) (cond, error) {
-	s, t := b.columns[i].Type, b.columns[j].Type
+// timeUTC is the zone in which a wall clock is an instant.
+var timeUTC = time.UTC
+
+// compareColumns binds column i op column j, of one domain.
+func (b *binder) compareColumns(e Expr, op Op, i, j int) (cond, error) {
+	s, t := b.typeAt(i), b.typeAt(j)
 	k, l := s.Kind(), t.Kind()
-	c := columnCompare{i: i, j: j, op: normalize(e.op)}
+	c := columnCompare{i: i, j: j, op: normalize(op), scale: [2]int{scaleOf(s), scaleOf(t)}}
 	switch {
-	case k == schema.KindBoolean && l == schema.KindBoolean:
-		return boolCompare{e.op, boolColumn{i}, boolColumn{j}}, nil
-	case isInteger(k) && isInteger(l):
+	case isInterval(s), isInteger(k) && isInteger(l):
 		c.domain = domainInt
 	case isNumber(k) && isNumber(l) && (isFloat(k) || isFloat(l)):
 		c.domain = domainFloat
@@ -254,15 +255,11 @@ func (b *binder) compareColumns(e *compare, i, j int) (cond, error) {
 	case isBytes(k) && isBytes(l):
 		c.domain = domainBytes
 	case isTime(k) && isTime(l):
-		if k != l && (k == schema.KindTimestamp || l == schema.KindTimestamp) && b.options.location() != time.UTC {
-			return nil, errorAt(e, "%v: comparing columns of type %v and %v in a time zone other than UTC is not supported yet", e, s, t)
-		}
 		c.domain = domainInt
 		c.days = [2]bool{k == schema.KindDate && l != k, l == schema.KindDate && l != k}
 	default:
-		return nil, errorAt(e, "%v: type %v cannot be compared with type %v", e, s, t)
+		return b.compareNested(e, op, i, j)
 	}
-	c.scale = [2]int{scaleOf(s), scaleOf(t)}
 	return c, nil
 }
 

@@ -8,8 +8,12 @@ import (
 
 // A cond is a bound condition.
 type cond interface {
-	// eval returns for which rows the condition is true and for which false.
-	eval(in *inputs) truth
+	// eval returns for which rows the condition is true and for which false. An
+	// error is an [*EvalError] whose row is one of in.
+	eval(in *inputs) (truth, error)
+	// fallible reports whether eval may fail for a row. Such a condition is only
+	// evaluated on rows that it decides.
+	fallible() bool
 	// prune returns which values the condition may have on rows of which only
 	// bounds are known. It may name more than occur, never fewer.
 	prune(known []known) outcomes
@@ -18,8 +22,9 @@ type cond interface {
 type (
 	constCond struct{ is outcomes } // exactly one
 	logicCond struct {
-		or   bool
-		args []cond
+		or    bool
+		args  []cond
+		fails bool // one of args is fallible
 	}
 	notCond    struct{ x cond }
 	isNullCond struct{ x cond }
@@ -51,6 +56,28 @@ type (
 		pattern *likePattern
 	}
 )
+
+// newLogicCond returns the AND or OR of conditions.
+func newLogicCond(or bool, args ...cond) logicCond {
+	l := logicCond{or: or, args: args}
+	for _, x := range args {
+		l.fails = l.fails || x.fallible()
+	}
+	return l
+}
+
+func (constCond) fallible() bool     { return false }
+func (c logicCond) fallible() bool   { return c.fails }
+func (c notCond) fallible() bool     { return c.x.fallible() }
+func (c isNullCond) fallible() bool  { return c.x.fallible() }
+func (c isTrueCond) fallible() bool  { return c.x.fallible() }
+func (c boolCompare) fallible() bool { return c.x.fallible() || c.y.fallible() }
+func (boolColumn) fallible() bool    { return false }
+func (nullColumn) fallible() bool    { return false }
+func (columnLiteral) fallible() bool { return false }
+func (columnCompare) fallible() bool { return false }
+func (likeColumn) fallible() bool    { return false }
+func (*setColumn) fallible() bool    { return false }
 
 var isUnknown = constCond{mayNull}
 
@@ -106,8 +133,8 @@ func (p *Predicate) WithConstants(values map[int]schema.Value) *Predicate {
 		maps.Copy(all, p.fixed.values)
 	}
 	maps.Copy(all, values)
-	k := newConstants(p.columns, all)
-	return &Predicate{columns: p.columns, root: fold(p.root, k), fixed: k}
+	k := newConstants(p.columns, len(p.slots), all)
+	return &Predicate{columns: p.columns, slots: p.slots, root: fold(p.root, k), fixed: k}
 }
 
 // Constant returns whether p has the same value for every row, because it reads
@@ -138,6 +165,22 @@ func fold(c cond, k *constants) cond {
 		return foldOver(boolCompare{c.op, fold(c.x, k), fold(c.y, k)}, k)
 	case constCond:
 		return c
+	case valueCond:
+		return newValueCond(c.x.fold(k))
+	case *letCond:
+		return c.fold(k)
+	case *nullValue:
+		return newNullValue(c.x.fold(k))
+	case *matchCond:
+		return foldMatch(&matchCond{c.x.fold(k), c.m})
+	case nestedCompare:
+		if !k.has(c.i) || !k.has(c.j) {
+			return c
+		}
+	case patternColumn:
+		if !k.has(c.i) || !k.has(c.j) {
+			return c
+		}
 	case columnCompare:
 		if !k.has(c.i) || !k.has(c.j) {
 			return c
@@ -192,7 +235,7 @@ func foldLogic(c logicCond, k *constants) cond {
 	if c.or {
 		neutral, decides = mayFalse, mayTrue
 	}
-	out := logicCond{or: c.or}
+	var args []cond
 	unknown := false
 	for _, x := range c.args {
 		x = fold(x, k)
@@ -208,13 +251,13 @@ func foldLogic(c logicCond, k *constants) cond {
 			}
 			unknown = true
 		}
-		out.args = append(out.args, x)
+		args = append(args, x)
 	}
-	switch len(out.args) {
+	switch len(args) {
 	case 0:
 		return constCond{neutral}
 	case 1:
-		return out.args[0]
+		return args[0]
 	}
-	return out
+	return newLogicCond(c.or, args...)
 }

@@ -118,14 +118,11 @@ func TestBindErrors(t *testing.T) {
 		{"s > DATE '2026-01-01'", "s > DATE '2026-01-01': s is of type string, and the literal is of type date; write it in quotes"},
 		{"d = 20260101", "d = 20260101: type date cannot be compared with type int"},
 		{"i64 = DATE '2026-01-01'", "i64 = DATE '2026-01-01': type bigint cannot be compared with type date"},
-		{"i64 = s", "i64 = s: type bigint cannot be compared with type string"},
 		{"i64 = b", "i64 = b: type bigint cannot be compared with type boolean"},
 		{"d = i64", "d = i64: type date cannot be compared with type bigint"},
 		{"st = 1", "st = 1: values of type struct<x:bigint,`y z`:string> cannot be compared"},
 		{"i64 LIKE 'a%'", "LIKE wants a string, and i64 is of type bigint"},
-		{"5 LIKE 'a%'", "LIKE wants a string column before it"},
-		{"(b = b) IN (TRUE)", "IN wants a column or a value before it, not a condition"},
-		{"(b = b) BETWEEN b AND b", "BETWEEN wants a column or a value before it, not a condition"},
+		{"5 LIKE 'a%'", "LIKE wants a string, and 5 is of type int"},
 		{"(b = b) = 5", "b = b = 5"},
 		{"i64 IN (1, 'x')", "'x' is not a valid bigint"},
 		{"i64 BETWEEN 1 AND 'x'", "'x' is not a valid bigint"},
@@ -259,8 +256,6 @@ func TestTimesMeetInTheSessionsZone(t *testing.T) {
 	wall := []schema.Value{schema.TimestampNTZValue(at("2026-07-01T00:00:00Z"))}
 	requireSelects(t, "ntz = TIMESTAMP '2026-06-30T22:00:00Z'", "ntz", wall, []bool{true}, paris)
 	requireSelects(t, "ntz = DATE '2026-07-01'", "ntz", wall, []bool{true}, paris)
-	_, _, err := Compile("ts = ntz", testSchema, paris)
-	require.ErrorContains(t, err, "time zone other than UTC")
 }
 
 func TestEvalRefusesBatchesThatDoNotFit(t *testing.T) {

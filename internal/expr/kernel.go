@@ -16,13 +16,13 @@ type number interface {
 	int8 | int16 | int32 | int64 | float32 | float64
 }
 
-func (c columnLiteral) eval(in *inputs) truth {
-	col := in.columns[c.i]
+func (c columnLiteral) eval(in *inputs) (truth, error) {
+	col := in.column(c.i)
 	w := in.words()
 	if c.base != never && col.v.Kind != vec.Null {
 		c.kernel(w, col.v)
 	}
-	return finish(in, w, c.normalOp, col.valid, nil)
+	return finish(in, w, c.normalOp, col.valid, nil), nil
 }
 
 func (c columnLiteral) kernel(w []uint64, v *vec.Vec) {
@@ -199,26 +199,32 @@ func compareBytes(w []uint64, v *vec.Vec, op base, to []byte) {
 	}
 }
 
-func (c likeColumn) eval(in *inputs) truth {
-	col := in.columns[c.i]
+func (c likeColumn) eval(in *inputs) (truth, error) {
+	col := in.column(c.i)
 	w := in.words()
 	if v := col.v; v.Kind != vec.Null && v.Len > 0 {
 		offsets := v.Offsets[v.Off : v.Off+v.Len+1]
 		each(w, v.Len, func(i int) bool { return c.pattern.match(v.Data[offsets[i]:offsets[i+1]]) })
 	}
-	return finish(in, w, normalOp{}, col.valid, nil)
+	return finish(in, w, normalOp{}, col.valid, nil), nil
 }
 
-func (c columnCompare) eval(in *inputs) truth {
-	x, y := in.columns[c.i], in.columns[c.j]
+func (c columnCompare) eval(in *inputs) (truth, error) {
+	x, y := in.column(c.i), in.column(c.j)
 	w := in.words()
 	if x.v.Kind != vec.Null && y.v.Kind != vec.Null {
 		c.kernel(w, x.v, y.v)
 	}
-	if !c.op.nullSafe {
-		return finish(in, w, c.op, x.valid, y.valid)
+	return compared(in, w, c.op, x, y), nil
+}
+
+// compared turns the rows for which a comparison's base holds, and anything for
+// nulls, into a truth. It takes w over.
+func compared(in *inputs, w []uint64, op normalOp, x, y input) truth {
+	if !op.nullSafe {
+		return finish(in, w, op, x.valid, y.valid)
 	}
-	yes := finish(in, w, normalOp{base: c.op.base}, x.valid, y.valid).yes
+	yes := finish(in, w, normalOp{base: op.base}, x.valid, y.valid).yes
 	if x.valid != nil && y.valid != nil {
 		for i, m := range in.all() {
 			yes[i] |= m &^ (x.valid[i] | y.valid[i]) // null <=> null

@@ -34,31 +34,48 @@ func (o *Options) location() *time.Location {
 	return o.Location
 }
 
-// Parse reads a condition in Spark's SQL. An error is an [*Error] with the
+// Parse reads an expression in Spark's SQL. An error is an [*Error] with the
 // position of what is wrong.
 //
 // The language: literals (NULL, TRUE, 1, 1L, 1S, 1Y, 1.5, 1.5BD, 1e3, 1.5D,
 // 1.5F, 'text', "text", DATE '…', TIMESTAMP '…', TIMESTAMP_NTZ '…', X'1F',
-// CAST('…' AS type)); columns (name, `any name`, struct.field); = == <=> <> !=
-// < <= > >= AND OR NOT ! IN BETWEEN LIKE … ESCAPE, IS [NOT] NULL, TRUE, FALSE,
-// UNKNOWN and DISTINCT FROM; parentheses.
+// INTERVAL '1' DAY, INTERVAL 2 HOURS 5 MINUTES, INTERVAL '1-2' YEAR TO MONTH);
+// columns (name, `any name`, table.struct.field); + - * / % DIV || and signs;
+// = == <=> <> != < <= > >= AND OR NOT ! IN BETWEEN LIKE and ILIKE … ESCAPE,
+// RLIKE, REGEXP, IS [NOT] NULL, TRUE, FALSE, UNKNOWN and DISTINCT FROM; CASE in
+// both forms; CAST, TRY_CAST and x::type; functions; x[i] and x.field;
+// parentheses.
 func Parse(text string, o *Options) (Expr, error) {
-	p := parser{lexer: lexer{text: text}, loc: o.location()}
+	p, err := newParser(text, o)
+	if err != nil {
+		return nil, err
+	}
+	e := p.or()
+	p.end("AND, OR or the end")
+	if p.err != nil {
+		return nil, p.err
+	}
+	return e, nil
+}
+
+// newParser returns a parser at the first token of a text.
+func newParser(text string, o *Options) (*parser, error) {
 	if len(text) > MaxText {
 		return nil, &Error{Msg: "the condition is longer than 1 MiB", Pos: -1}
 	}
 	if !utf8.ValidString(text) {
 		return nil, &Error{Msg: "the condition is not UTF-8", Pos: -1}
 	}
+	p := &parser{lexer: lexer{text: text}, loc: o.location()}
 	p.advance()
-	e := p.or()
+	return p, nil
+}
+
+// end fails if the text goes on.
+func (p *parser) end(want string) {
 	if p.err == nil && p.tok.kind != tokenEnd {
-		p.unexpected("AND, OR or the end")
+		p.unexpected(want)
 	}
-	if p.err != nil {
-		return nil, p.err
-	}
-	return e, nil
 }
 
 // A parser reads by precedence. After an error it sees only the end of the text,
@@ -110,16 +127,12 @@ func (p *parser) later() string {
 	switch p.tok.kind {
 	case tokenSymbol:
 		switch s := p.tok.text; s {
-		case "+", "-", "*", "/", "%":
-			return "arithmetic (" + s + ")"
-		case "||", "&", "|", "^", "~", "::", "->", "[":
+		case "&", "|", "^", "~", "->":
 			return s
 		}
 	case tokenWord:
-		for _, w := range []string{"DIV", "CASE", "ILIKE", "RLIKE", "REGEXP", "INTERVAL", "EXISTS"} {
-			if p.tok.word(w) {
-				return w
-			}
+		if p.tok.word("EXISTS") {
+			return "EXISTS"
 		}
 	}
 	return ""
@@ -207,7 +220,11 @@ func (p *parser) test() Expr {
 		}
 		e = &between{pos, x, lo, p.comparison()}
 	case p.accept("LIKE"):
-		e = p.like(pos, x)
+		e = p.like(pos, x, false)
+	case p.accept("ILIKE"):
+		e = p.like(pos, x, true)
+	case p.accept("RLIKE"), p.accept("REGEXP"):
+		e = &regex{pos, x, p.sum()}
 	case negated:
 		p.unexpected("IN, BETWEEN or LIKE after NOT")
 		return x
@@ -234,7 +251,7 @@ func (p *parser) is(pos at, x Expr) Expr {
 		if !p.accept("FROM") {
 			p.unexpected("FROM after DISTINCT")
 		}
-		e = &compare{pos, EqNullSafe, x, p.primary()}
+		e = &compare{pos, EqNullSafe, x, p.sum()}
 		negated = !negated
 	default:
 		p.unexpected("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM after IS")
@@ -263,18 +280,12 @@ func (p *parser) in(pos at, x Expr) Expr {
 	return e
 }
 
-func (p *parser) like(pos at, x Expr) Expr {
-	e := &like{at: pos, x: x, escape: '\\'}
+func (p *parser) like(pos at, x Expr, fold bool) Expr {
+	e := &like{at: pos, x: x, escape: '\\', fold: fold}
 	if p.tok.word("ANY") || p.tok.word("ALL") || p.tok.word("SOME") {
 		p.fail(p.tok.pos, "LIKE %s is not supported in conditions yet", strings.ToUpper(p.tok.text))
 	}
-	if p.tok.kind != tokenString {
-		p.unexpected("a string after LIKE")
-		return e
-	}
-	patternPos := p.tok.pos
-	e.pattern = p.tok.text
-	p.advance()
+	e.by = p.sum()
 	if p.accept("ESCAPE") {
 		r, n := utf8.DecodeRuneInString(p.tok.text)
 		if p.tok.kind != tokenString || n == 0 || n != len(p.tok.text) {
@@ -284,8 +295,11 @@ func (p *parser) like(pos at, x Expr) Expr {
 		e.escape = r
 		p.advance()
 	}
-	if _, err := compileLike(e.pattern, e.escape); err != nil {
-		p.fail(patternPos, "%v", err)
+	if l, is := e.by.(*literal); is && l.value.Kind() == schema.KindString {
+		e.pattern, e.by = l.value.Text(), nil
+		if _, err := compileLike(e.pattern, e.escape); err != nil {
+			p.fail(l.Pos(), "%v", err)
+		}
 	}
 	return e
 }
@@ -304,97 +318,15 @@ func (p *parser) compareOp() (Op, bool) {
 
 func (p *parser) comparison() Expr {
 	pos := p.here()
-	l := p.primary()
+	l := p.sum()
 	op, ok := p.compareOp()
 	if !ok {
 		return l
 	}
 	p.advance()
-	e := &compare{pos, op, l, p.primary()}
+	e := &compare{pos, op, l, p.sum()}
 	if _, again := p.compareOp(); again {
 		p.fail(p.tok.pos, "a comparison cannot follow a comparison; write a < b AND b < c, or parentheses")
-	}
-	return e
-}
-
-// primary reads a literal, a column, or a condition in parentheses.
-func (p *parser) primary() Expr {
-	pos, t := p.here(), p.tok
-	switch t.kind {
-	case tokenString:
-		p.advance()
-		return &literal{pos, schema.StringValue(t.text)}
-	case tokenNumber:
-		p.advance()
-		return p.number(pos, t.text)
-	case tokenQuoted:
-		return p.name(pos)
-	case tokenWord:
-		return p.word(pos)
-	}
-	switch {
-	case p.acceptSymbol("("):
-		if !p.enter() {
-			return True
-		}
-		defer p.leave()
-		e := p.or()
-		if !p.acceptSymbol(")") {
-			p.unexpected(`")" for the ( at character ` + itoa(utf8.RuneCountInString(p.text[:t.pos])+1))
-		}
-		return e
-	case t.is("-"), t.is("+"):
-		p.advance()
-		if n := p.tok; n.kind == tokenNumber {
-			p.advance()
-			return p.number(pos, t.text+n.text)
-		}
-		p.fail(t.pos, `arithmetic (%s) is not supported in conditions yet; a sign may stand before a number`, t.text)
-		return True
-	}
-	p.unexpected("a column or a value")
-	return True
-}
-
-// reserved reports whether a word is never a name unless in backticks.
-func reserved(word string) bool {
-	switch strings.ToUpper(word) {
-	case "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ESCAPE", "IS", "NULL", "TRUE", "FALSE",
-		"DIV", "CASE", "ILIKE", "RLIKE", "REGEXP", "INTERVAL", "EXISTS":
-		return true
-	}
-	return false
-}
-
-// word reads what begins with a word: a keyword's literal, a typed literal, a
-// cast, or a column.
-func (p *parser) word(pos at) Expr {
-	switch {
-	case p.accept("NULL"):
-		return &literal{pos, schema.Null(schema.Void)}
-	case p.accept("TRUE"):
-		return &literal{pos, schema.BooleanValue(true)}
-	case p.accept("FALSE"):
-		return &literal{pos, schema.BooleanValue(false)}
-	case reserved(p.tok.text):
-		p.unexpected("a column or a value")
-		return True
-	}
-	first := p.tok
-	e := p.name(pos)
-	if p.err != nil {
-		return e
-	}
-	if c := e.(*column); len(c.path) == 1 {
-		switch {
-		case p.tok.kind == tokenString:
-			return p.typed(pos, first)
-		case p.tok.is("(") && first.word("CAST"):
-			return p.cast(pos)
-		}
-	}
-	if p.tok.is("(") {
-		p.fail(first.pos, "function %s is not supported in conditions yet", clip(strings.TrimSpace(p.text[first.pos:p.tok.pos])))
 	}
 	return e
 }
@@ -444,74 +376,4 @@ func (p *parser) fromText(pos at, text token, typ schema.DataType) Expr {
 		p.fail(text.pos, "%v", err)
 	}
 	return &literal{pos, v}
-}
-
-// cast reads CAST('text' AS type), of which CAST is read.
-func (p *parser) cast(pos at) Expr {
-	p.advance()
-	text := p.tok
-	if text.kind != tokenString {
-		p.fail(int(pos)-1, "CAST of anything but a string literal is not supported in conditions yet")
-		return True
-	}
-	p.advance()
-	if !p.accept("AS") {
-		p.unexpected("AS")
-	}
-	typ := p.typeName()
-	p.expectSymbol(")", "after the type")
-	if p.err != nil {
-		return True
-	}
-	return p.fromText(pos, text, typ)
-}
-
-var typeNames = map[string]schema.DataType{
-	"BOOLEAN": schema.Boolean, "BYTE": schema.Byte, "TINYINT": schema.Byte, "SHORT": schema.Short,
-	"SMALLINT": schema.Short, "INT": schema.Integer, "INTEGER": schema.Integer, "LONG": schema.Long,
-	"BIGINT": schema.Long, "FLOAT": schema.Float, "REAL": schema.Float, "DOUBLE": schema.Double,
-	"STRING": schema.String, "BINARY": schema.Binary, "DATE": schema.Date, "TIMESTAMP": schema.Timestamp,
-	"TIMESTAMP_LTZ": schema.Timestamp, "TIMESTAMP_NTZ": schema.TimestampNTZ,
-}
-
-func (p *parser) typeName() schema.DataType {
-	name := strings.ToUpper(p.tok.text)
-	if typ, ok := typeNames[name]; ok && p.tok.kind == tokenWord {
-		p.advance()
-		return typ
-	}
-	if p.tok.kind != tokenWord || name != "DECIMAL" && name != "DEC" && name != "NUMERIC" {
-		p.unexpected("a type without parts, such as BIGINT")
-		return schema.Void
-	}
-	p.advance()
-	d := schema.Decimal{Precision: 10}
-	if !p.acceptSymbol("(") {
-		return d
-	}
-	pos := p.tok.pos
-	d.Precision = p.small()
-	if p.acceptSymbol(",") {
-		d.Scale = p.small()
-	}
-	p.expectSymbol(")", "after the precision and scale")
-	if d.Precision < 1 || d.Precision > 38 || d.Scale > d.Precision {
-		p.fail(pos, "want 1 ≤ precision ≤ 38 and 0 ≤ scale ≤ precision")
-	}
-	return d
-}
-
-// small reads an integer of one or two digits.
-func (p *parser) small() int {
-	t := p.tok
-	if t.kind != tokenNumber || len(t.text) > 2 || !isDigit(t.text[0]) || !isDigit(t.text[len(t.text)-1]) {
-		p.unexpected("an integer up to 38")
-		return 0
-	}
-	n := 0
-	for _, c := range []byte(t.text) {
-		n = n*10 + int(c-'0')
-	}
-	p.advance()
-	return n
 }

@@ -108,6 +108,67 @@ var parseCases = [][2]string{
 	{"s = ''", ""},
 	{"TRUE", ""},
 	{"false OR NULL", "FALSE OR NULL"},
+	{"a + b * c - d = 1", ""},
+	{"(a + b) * c", ""},
+	{"a - (b - c)", ""},
+	{"a-b-c", "a - b - c"},
+	{"a div b % c / d", "a DIV b % c / d"},
+	{"a || 'x' || b", ""},
+	{"- a", "-a"},
+	{"-(1)", ""},
+	{"- - a", "-(-a)"},
+	{"+a", "a"},
+	{"-a * -1", ""},
+	{"a * (-b + c)", ""},
+	{"a + b > c AND NOT a - b < -c", "a + b > c AND NOT a - b < -c"},
+	{"(a AND b) + 1", ""},
+	{"a = (b AND c)", ""},
+	{"x::int", "CAST(x AS INT)"},
+	{"'5'::int", "5"},
+	{"-1::string", "-CAST(1 AS STRING)"},
+	{"cast(a + 1 as decimal(10, 2))", "CAST(a + 1 AS DECIMAL(10,2))"},
+	{"try_cast('x' as int)", "TRY_CAST('x' AS INT)"},
+	{"CAST('1.555' AS DECIMAL(10,2))", "1.56BD"},
+	{"items[0].sku = 'x'", ""},
+	{"f(a)[b + 1][2].`c d`.e", ""},
+	{"(a).b", ""},
+	{"(1).b", ""},
+	{"UPPER( a , 1)", "upper(a, 1)"},
+	{"IF(a, b, c)", "if(a, b, c)"},
+	{"f()", ""},
+	{"CASE a WHEN 1 THEN b WHEN 2 THEN c END", ""},
+	{"case when a then 1 else 2 end = b", "CASE WHEN a THEN 1 ELSE 2 END = b"},
+	{"struct(a, t.b, c AS d, 1)", "named_struct('a', a, 'b', t.b, 'd', c, 'col4', 1)"},
+	{"INTERVAL 1 DAY", "INTERVAL '1' DAY"},
+	{"INTERVAL '2' DAYS", "INTERVAL '2' DAY"},
+	{"INTERVAL -3 WEEK", "INTERVAL '-21' DAY"},
+	{"INTERVAL '1-2' YEAR TO MONTH", "INTERVAL '14' MONTH"},
+	{"INTERVAL '-1-2' YEAR TO MONTH", "INTERVAL '-14' MONTH"},
+	{"INTERVAL '1 02:03:04.5' DAY TO SECOND", "INTERVAL '93784.500000' SECOND"},
+	{"INTERVAL '01:30' HOUR TO MINUTE", "INTERVAL '5400' SECOND"},
+	{"INTERVAL '-0.000001' SECOND", "INTERVAL '-0.000001' SECOND"},
+	{"INTERVAL 1 YEAR 2 MONTHS", "INTERVAL '14' MONTH"},
+	{"INTERVAL 2 HOURS 5 MINUTES", "INTERVAL '7500' SECOND"},
+	{"INTERVAL '1 day 2 hours'", "INTERVAL '93600' SECOND"},
+	{"a + INTERVAL 1 DAY - INTERVAL 1 DAY > b", "a + INTERVAL '1' DAY - INTERVAL '1' DAY > b"},
+	{"a ILIKE 'x%'", ""},
+	{"a NOT ILIKE b || '%'", ""},
+	{"a LIKE b ESCAPE '!'", ""},
+	{"a RLIKE '^x'", ""},
+	{"a NOT REGEXP b", "a NOT RLIKE b"},
+	{"a BETWEEN b + 1 AND c * 2 OR d", ""},
+	{"a + 1 IN (b, c + 1)", ""},
+	{"a + 1 IS NULL", ""},
+	{"CURRENT_DATE", "current_date()"},
+	{"now() > ts", ""},
+	{"EXTRACT(year FROM ts)", "date_part('YEAR', ts)"},
+	{"SUBSTRING(a FROM 2 FOR 3)", "substring(a, 2, 3)"},
+	{"TRIM(BOTH 'x' FROM a)", "btrim(a, 'x')"},
+	{"TRIM(LEADING FROM a)", "ltrim(a)"},
+	{"trim(a)", ""},
+	{"date_add(DAY, 1, d)", "timestampadd('DAY', 1, d)"},
+	{"date_add(d, 1)", ""},
+	{"CASE end WHEN 1 THEN end END", ""},
 }
 
 func TestParseAndItsCanonicalForm(t *testing.T) {
@@ -152,7 +213,39 @@ func withoutPositions(e Expr) Expr {
 	case *between:
 		return &between{x: withoutPositions(e.x), lo: withoutPositions(e.lo), hi: withoutPositions(e.hi)}
 	case *like:
-		return &like{x: withoutPositions(e.x), pattern: e.pattern, escape: e.escape}
+		out := &like{x: withoutPositions(e.x), pattern: e.pattern, escape: e.escape, fold: e.fold}
+		if e.by != nil {
+			out.by = withoutPositions(e.by)
+		}
+		return out
+	case *arith:
+		return &arith{op: e.op, l: withoutPositions(e.l), r: withoutPositions(e.r)}
+	case *negate:
+		return &negate{x: withoutPositions(e.x)}
+	case *call:
+		return &call{name: e.name, args: list(e.args)}
+	case *caseWhen:
+		out := &caseWhen{}
+		if e.operand != nil {
+			out.operand = withoutPositions(e.operand)
+		}
+		for _, w := range e.whens {
+			out.whens = append(out.whens, when{withoutPositions(w.cond), withoutPositions(w.then)})
+		}
+		if e.els != nil {
+			out.els = withoutPositions(e.els)
+		}
+		return out
+	case *castTo:
+		return &castTo{x: withoutPositions(e.x), typ: e.typ, try: e.try}
+	case *interval:
+		return &interval{span: e.span}
+	case *fieldOf:
+		return &fieldOf{x: withoutPositions(e.x), name: e.name}
+	case *index:
+		return &index{x: withoutPositions(e.x), i: withoutPositions(e.i)}
+	case *regex:
+		return &regex{x: withoutPositions(e.x), pattern: withoutPositions(e.pattern)}
 	case *isNull:
 		return &isNull{x: withoutPositions(e.x)}
 	case *isTrue:
@@ -182,7 +275,6 @@ func TestParseErrorsSayWhatAndWhere(t *testing.T) {
 		{"a IS 5", 5, `expected NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM after IS, found "5"`},
 		{"a NOT 5", 6, `expected IN, BETWEEN or LIKE after NOT, found "5"`},
 		{"a BETWEEN 1 OR 2", 12, `expected AND after BETWEEN, found "OR"`},
-		{"a LIKE b", 7, `expected a string after LIKE, found "b"`},
 		{"a LIKE 'b' ESCAPE 'xy'", 18, "expected a string of one character after ESCAPE, found a string"},
 		{`a LIKE 'b!c' ESCAPE '!'`, 7, "the escape character of a LIKE pattern must be followed by %, _ or itself"},
 		{"a < b < c", 6, "a comparison cannot follow a comparison; write a < b AND b < c, or parentheses"},
@@ -205,23 +297,30 @@ func TestParseErrorsSayWhatAndWhere(t *testing.T) {
 		{"a = CAST('x' AS INT)", 9, "'x' is not a valid int"},
 		{"a = CAST('1' AS DECIMAL(50,2))", 24, "want 1 ≤ precision ≤ 38 and 0 ≤ scale ≤ precision"},
 		{"a = CAST('1' AS ARRAY<INT>)", 16, `expected a type without parts, such as BIGINT, found "ARRAY"`},
-		// What Spark has and comes later is named as such.
-		{"a + 1 = 2", 2, "arithmetic (+) is not supported in conditions yet"},
-		{"a = b * 1.1", 6, "arithmetic (*) is not supported in conditions yet"},
-		{"a = -b", 4, "arithmetic (-) is not supported in conditions yet; a sign may stand before a number"},
-		{"a DIV 2 = 1", 2, "DIV is not supported in conditions yet"},
-		{"a || 'x' = 'y'", 2, "|| is not supported in conditions yet"},
-		{"x::int = 1", 1, ":: is not supported in conditions yet"},
-		{"items[0].sku = 'x'", 5, "[ is not supported in conditions yet"},
-		{"name ILIKE 'a%'", 5, "ILIKE is not supported in conditions yet"},
-		{"name RLIKE '^[A-Z]+$'", 5, "RLIKE is not supported in conditions yet"},
+		// What Spark has and is not here is named as such.
+		{"a & 1 = 2", 2, "& is not supported in conditions yet"},
+		{"EXISTS (a)", 0, "EXISTS is not supported in conditions yet"},
+		{"a IN (SELECT 1)", 13, `expected ")" or a comma in the list of IN, found "1"`},
+		{"a = (SELECT 1)", 5, "subqueries are not supported"},
 		{"name LIKE ANY ('a')", 10, "LIKE ANY is not supported in conditions yet"},
-		{"CASE WHEN a THEN 0 END = 1", 0, "CASE is not supported in conditions yet"},
-		{"d > INTERVAL '7' DAY", 4, "INTERVAL is not supported in conditions yet"},
-		{"YEAR(ts) = 2026", 0, "function YEAR is not supported in conditions yet"},
-		{"a = 1 AND upper(name) = 'X'", 10, "function upper is not supported in conditions yet"},
+		{"CASE a THEN 0 END", 7, `expected WHEN after CASE, found "THEN"`},
+		{"CASE WHEN a 0 END", 12, `expected THEN after WHEN, found "0"`},
+		{"CASE WHEN a THEN 0", 18, "expected WHEN, ELSE or END of the CASE, found the end"},
+		{"d > INTERVAL '7' DAYZ", 13, "'7' is not a valid interval; write INTERVAL '1' DAY"},
+		{"d > INTERVAL 7", 14, "expected a unit such as DAY after \"7\", found the end"},
+		{"d > INTERVAL", 12, "expected a number and a unit after INTERVAL, found the end"},
+		{"d > INTERVAL 1 MONTH 2 DAYS", 4, "an interval of both months and days has no fixed length; add the two one after the other"},
+		{"d > INTERVAL '1-13' YEAR TO MONTH", 13, "'1-13' is not a valid interval from YEAR to MONTH"},
+		{"d > INTERVAL '1.5' DAY", 13, "'1.5' is not a valid number of the unit DAY"},
+		{"count(*) > 1", 6, "count(*) is not a function of one row"},
+		{"sum(DISTINCT a) > 1", 4, "sum(DISTINCT …) is not a function of one row"},
+		{"f(a", 3, `expected ")" or a comma after the arguments of f, found the end`},
+		{"a[0", 3, `expected "]" after the index, found the end`},
+		{"a[0].", 5, "expected a name after the point, found the end"},
+		{"EXTRACT(1 FROM a)", 8, `expected a unit such as YEAR in EXTRACT, found "1"`},
 		{"db.fn (a)", 0, "function db.fn is not supported in conditions yet"},
-		{"CAST(ts AS DATE) = d", 0, "CAST of anything but a string literal is not supported in conditions yet"},
+		{"CAST(ts, DATE) = d", 7, `expected AS, found ","`},
+		{"x::foo = 1", 3, `expected a type without parts, such as BIGINT, found "foo"`},
 	} {
 		_, err := Parse(c.text, nil)
 		require.Error(t, err, c.text)

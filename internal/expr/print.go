@@ -17,6 +17,9 @@ const (
 	bindNot
 	bindTest    // IS NULL, IN, BETWEEN, LIKE
 	bindCompare // not chained
+	bindSum
+	bindProduct
+	bindSigned
 	bindPrimary
 )
 
@@ -30,6 +33,16 @@ func (e *between) String() string { return text(e) }
 func (e *like) String() string    { return text(e) }
 func (e *isNull) String() string  { return text(e) }
 func (e *isTrue) String() string  { return text(e) }
+
+func (e *arith) String() string    { return text(e) }
+func (e *negate) String() string   { return text(e) }
+func (e *call) String() string     { return text(e) }
+func (e *caseWhen) String() string { return text(e) }
+func (e *castTo) String() string   { return text(e) }
+func (e *interval) String() string { return text(e) }
+func (e *fieldOf) String() string  { return text(e) }
+func (e *index) String() string    { return text(e) }
+func (e *regex) String() string    { return text(e) }
 
 func text(e Expr) string {
 	var p printer
@@ -60,13 +73,15 @@ func (p *printer) expr(e Expr, want int) {
 	case *literal:
 		p.WriteString(literalText(e.value))
 	case *compare:
-		p.expr(e.l, bindPrimary)
+		p.expr(e.l, bindSum)
 		p.WriteString(" " + e.op.String() + " ")
-		p.expr(e.r, bindPrimary)
+		p.expr(e.r, bindSum)
 	case *logic:
 		p.logic(e)
-	default:
+	case *in, *between, *like, *regex, *isNull, *isTrue:
 		p.test(e, negated)
+	default:
+		p.value(e)
 	}
 }
 
@@ -84,16 +99,24 @@ func binding(e Expr) int {
 		return bindNot
 	case *compare:
 		return bindCompare
-	case *column, *literal:
-		return bindPrimary
+	case *in, *between, *like, *regex, *isNull, *isTrue:
+		return bindTest
+	case *arith:
+		return e.op.binding()
+	case *negate:
+		return bindSigned
+	case *literal:
+		if strings.HasPrefix(literalText(e.value), "-") {
+			return bindSigned
+		}
 	}
-	return bindTest
+	return bindPrimary
 }
 
 // isTest reports whether the negation of e is written within it: IS NOT NULL.
 func isTest(e Expr) bool {
 	switch e.(type) {
-	case *in, *between, *like, *isNull, *isTrue:
+	case *in, *between, *like, *regex, *isNull, *isTrue:
 		return true
 	}
 	return false
@@ -132,10 +155,23 @@ func (p *printer) test(e Expr, negated string) {
 		p.expr(e.hi, bindCompare)
 	case *like:
 		p.expr(e.x, bindCompare)
-		p.WriteString(" " + negated + "LIKE " + quote(e.pattern))
+		p.WriteString(" " + negated)
+		if e.fold {
+			p.WriteByte('I')
+		}
+		p.WriteString("LIKE ")
+		if e.by != nil {
+			p.expr(e.by, bindSum)
+		} else {
+			p.WriteString(quote(e.pattern))
+		}
 		if e.escape != '\\' {
 			p.WriteString(" ESCAPE " + quote(string(e.escape)))
 		}
+	case *regex:
+		p.expr(e.x, bindCompare)
+		p.WriteString(" " + negated + "RLIKE ")
+		p.expr(e.pattern, bindSum)
 	case *isNull:
 		p.expr(e.x, bindCompare)
 		p.WriteString(" IS " + negated + "NULL")
@@ -150,12 +186,16 @@ func (p *printer) column(path []string) {
 		if i > 0 {
 			p.WriteByte('.')
 		}
-		if plainName(name) {
-			p.WriteString(name)
-			continue
-		}
-		p.WriteString("`" + strings.ReplaceAll(name, "`", "``") + "`")
+		p.name(name)
 	}
+}
+
+func (p *printer) name(name string) {
+	if plainName(name) {
+		p.WriteString(name)
+		return
+	}
+	p.WriteString("`" + strings.ReplaceAll(name, "`", "``") + "`")
 }
 
 // plainName reports whether a name is read as one without backticks.

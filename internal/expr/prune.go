@@ -124,6 +124,16 @@ const (
 	mayNull
 )
 
+// single returns the outcome of a truth of one row.
+func single(t truth) outcomes {
+	return outcome(t.yes[0] != 0, t.no[0] != 0, t.yes[0]|t.no[0] == 0)
+}
+
+// truth returns the truth of one row with a single outcome.
+func (o outcomes) truth() truth {
+	return truth{[]uint64{bit(o == mayTrue)}, []uint64{bit(o == mayFalse)}}
+}
+
 func outcome(canTrue, canFalse, canNull bool) outcomes {
 	return outcomes(bit(canTrue)) | outcomes(bit(canFalse))<<1 | outcomes(bit(canNull))<<2
 }
@@ -163,6 +173,14 @@ func sameLine(t schema.DataType, v schema.Value) bool {
 	}
 	k, l := t.Kind(), v.Kind()
 	return k == l || isInteger(k) && isInteger(l) || isFloat(k) && isFloat(l)
+}
+
+// knownAt returns what is known of a column; of what is computed that is nothing.
+func knownAt(ks []known, i int) known {
+	if i >= slotBase {
+		return known{nulls: true, values: true, nan: true}
+	}
+	return ks[i]
 }
 
 // result adds null to what a comparison can be on values.
@@ -223,19 +241,18 @@ func (c boolCompare) prune(ks []known) outcomes {
 			if x&a == 0 || y&b == 0 {
 				continue
 			}
-			t := boolCompare{c.op, constCond{a}, constCond{b}}.eval(in)
-			may |= outcome(t.yes[0] != 0, t.no[0] != 0, t.yes[0]|t.no[0] == 0)
+			may |= single(boolCompare{op: c.op}.of(in, a.truth(), b.truth()))
 		}
 	}
 	return may
 }
 
 func (c nullColumn) prune(ks []known) outcomes {
-	return outcome(ks[c.i].nulls, ks[c.i].values, false)
+	return outcome(knownAt(ks, c.i).nulls, knownAt(ks, c.i).values, false)
 }
 
 func (c boolColumn) prune(ks []known) outcomes {
-	k := ks[c.i]
+	k := knownAt(ks, c.i)
 	canTrue, canFalse := true, true
 	if !k.max.IsNull() {
 		canTrue = k.max.Bool()
@@ -290,7 +307,7 @@ func (k known) ends(s scalar) (min, max int) {
 }
 
 func (c columnLiteral) prune(ks []known) outcomes {
-	k := ks[c.i]
+	k := knownAt(ks, c.i)
 	canTrue, canFalse := false, true
 	if c.base != never {
 		canTrue, canFalse = c.possible(k)
@@ -326,7 +343,7 @@ func (c columnLiteral) possible(k known) (canTrue, canFalse bool) {
 }
 
 func (c *setColumn) prune(ks []known) outcomes {
-	k := ks[c.i]
+	k := knownAt(ks, c.i)
 	canTrue, canFalse := false, true
 	for _, s := range c.within(k) {
 		t, f := columnLiteral{normalOp: normalOp{base: equal}, to: s}.possible(k)
@@ -372,7 +389,7 @@ func search(s []scalar, f func(scalar) bool) int {
 
 // prune knows of the start that all matching strings have.
 func (c likeColumn) prune(ks []known) outcomes {
-	k := ks[c.i]
+	k := knownAt(ks, c.i)
 	text := string(c.pattern.text)
 	switch c.pattern.shape {
 	case likeExact:
@@ -396,7 +413,7 @@ func beyondPrefix(s, prefix string) bool { return s > prefix && !strings.HasPref
 
 // prune compares the bounds of two columns of the same kind.
 func (c columnCompare) prune(ks []known) outcomes {
-	x, y := ks[c.i], ks[c.j]
+	x, y := knownAt(ks, c.i), knownAt(ks, c.j)
 	nulls := x.nulls || y.nulls
 	canTrue, canFalse := true, true
 	if c.domain != domainFloat && c.days == [2]bool{} {

@@ -84,8 +84,8 @@ func floatKey(f float64) uint64 {
 	return math.Float64bits(f)
 }
 
-func (c *setColumn) eval(in *inputs) truth {
-	col := in.columns[c.i]
+func (c *setColumn) eval(in *inputs) (truth, error) {
+	col := in.column(c.i)
 	w := in.words()
 	if col.v.Kind != vec.Null && len(c.sorted) > 0 {
 		c.kernel(w, col.v)
@@ -94,7 +94,7 @@ func (c *setColumn) eval(in *inputs) truth {
 	if c.null { // what is not found might equal the null
 		clear(t.no)
 	}
-	return t
+	return t, nil
 }
 
 // A few literals are compared one after the other: faster than to hash.

@@ -10,7 +10,11 @@ import (
 // A Value is an expression bound to a scope: what an assignment, a generated
 // column or a default computes. It is immutable and safe for concurrent use.
 type Value struct {
+	src     Expr
+	options *Options
 	columns []BoundColumn
+	slots   []schema.DataType
+	root    node
 }
 
 // An EvalError says which row of a batch could not be computed and why: a
@@ -28,34 +32,44 @@ func (e *EvalError) Error() string {
 // Unwrap returns the reason.
 func (e *EvalError) Unwrap() error { return e.Err }
 
-// BindIn resolves e's columns in the relations of sc and checks its types. The
-// Index of a column begins with its position among the fields of all relations,
-// one after the other. A name without a qualifier that two relations have is an
-// error.
-func BindIn(e Expr, sc *Scope, o *Options) (*Predicate, error) {
-	if len(sc.Relations) == 1 {
-		return Bind(e, sc.Relations[0].Schema, o)
+// BindValue is [BindIn] for an expression of any type but an interval.
+func BindValue(e Expr, sc *Scope, o *Options) (*Value, error) {
+	b := newBinder(sc, o)
+	root, err := b.value(e, 0)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errorAt(e, "not built yet")
+	if isInterval(root.typ()) {
+		return nil, errorAt(e, "%s is an interval, which cannot be stored", show(e))
+	}
+	return b.finish(e, root), nil
 }
 
-// BindValue is [BindIn] for an expression of any type.
-func BindValue(e Expr, sc *Scope, o *Options) (*Value, error) {
-	return nil, errorAt(e, "not built yet")
+func (b *binder) finish(e Expr, root node) *Value {
+	return &Value{src: e, options: b.options, columns: b.columns, slots: b.slots, root: b.folded(root)}
 }
 
 // Type returns the type of the values.
-func (v *Value) Type() schema.DataType { return schema.Void }
+func (v *Value) Type() schema.DataType { return v.root.typ() }
 
 // Nullable reports whether a value may be null.
-func (v *Value) Nullable() bool { return true }
+func (v *Value) Nullable() bool { return v.root.nullable() }
 
 // Columns returns the distinct columns that v reads. Do not modify the result.
 func (v *Value) Columns() []BoundColumn { return v.columns }
 
 // Constant returns the value that v has for every row, if it reads no column, can
 // be computed and is of a primitive type.
-func (v *Value) Constant() (schema.Value, bool) { return schema.Value{}, false }
+func (v *Value) Constant() (schema.Value, bool) {
+	c, is := v.root.(constNode)
+	if !is {
+		return schema.Value{}, false
+	}
+	return c.value()
+}
+
+// String returns the expression.
+func (v *Value) String() string { return v.src.String() }
 
 // Eval returns v for each of the n rows of a batch, in the layout of its type.
 //
@@ -65,13 +79,9 @@ func (v *Value) Constant() (schema.Value, bool) { return schema.Value{}, false }
 // not of the layout of its type, or would be too large ([vec.ErrTooLarge]).
 // The result may share memory with the batch.
 func (v *Value) Eval(batch []*vec.Vec, n int) (*vec.Vec, error) {
-	return nil, fmt.Errorf("expr: not built yet")
-}
-
-// As returns v for a column of type t: cast as Spark's store assignment does in
-// ANSI mode. Numbers become other numbers, checked row by row, all primitive
-// types strings, dates and timestamps each other; the fields of structs are
-// matched by name. The error names both types. Nulls are not looked at.
-func (v *Value) As(t schema.DataType) (*Value, error) {
-	return nil, fmt.Errorf("expr: not built yet")
+	in, err := loadInputs(v.columns, v.slots, nil, batch, n, v.root.each)
+	if err != nil {
+		return nil, err
+	}
+	return v.root.eval(in)
 }
