@@ -10,7 +10,7 @@ import (
 // types strings, dates and timestamps each other; the fields of structs are
 // matched by name. The error names both types. Nulls are not looked at.
 func (v *Value) As(t schema.DataType) (*Value, error) {
-	b := &binder{options: v.options, columns: v.columns, slots: v.slots}
+	b := v.binder()
 	root, err := b.assign(v.src, v.root, t)
 	if err != nil {
 		return nil, err

@@ -60,30 +60,3 @@ type MergeClause struct {
 	Set       []Assignment // of the others; of an INSERT each column with its value
 	Pos       int          // byte position in the text; -1 if there is none
 }
-
-// ParseAssignments reads the list of an UPDATE SET: a = expr, b.c = DEFAULT.
-func ParseAssignments(text string, o *Options) ([]Assignment, error) {
-	return nil, &Error{Msg: "not built yet", Pos: -1}
-}
-
-// ParseMerge reads a MERGE statement:
-//
-//	MERGE [WITH SCHEMA EVOLUTION] INTO target [[AS] t] USING source [[AS] s] ON condition
-//	  WHEN MATCHED [AND condition] THEN UPDATE SET * | UPDATE SET a = expr, … | DELETE
-//	  WHEN NOT MATCHED [BY TARGET] [AND condition] THEN INSERT * | INSERT (a, …) VALUES (expr, …)
-//	  WHEN NOT MATCHED BY SOURCE [AND condition] THEN UPDATE SET a = expr, … | DELETE
-//
-// with any number of clauses. An error is an [*Error] with its position.
-func ParseMerge(text string, o *Options) (*MergeStatement, error) {
-	return nil, &Error{Msg: "not built yet", Pos: -1}
-}
-
-// ParseClause reads one clause without its WHEN: the action, and after it the
-// condition with IF, WHERE or AND, as in
-//
-//	update set a = s.a if s.x > 1
-//	delete if t.old
-//	insert (a, b) values (s.a, 1)
-func ParseClause(kind ClauseKind, text string, o *Options) (*MergeClause, error) {
-	return nil, &Error{Msg: "not built yet", Pos: -1}
-}
