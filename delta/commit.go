@@ -26,6 +26,7 @@ func (w *write) adopt(ctx context.Context, p *Prepared) (err error) {
 	if w.schema, err = schema.Parse(p.Schema); err != nil {
 		return err
 	}
+	w.promises = p.Promises
 	if err := w.look(ctx); err != nil {
 		return err
 	}
@@ -102,9 +103,12 @@ func (w *write) outdated(ctx context.Context, p *Prepared) error {
 
 // commit makes p part of the table, on the newest version that the handle knows;
 // the transaction finds newer ones by itself.
-func (w *write) commit(ctx context.Context, p *Prepared) error {
+func (w *write) commit(ctx context.Context, p *Prepared) (err error) {
 	for try := 1; ; try++ {
 		if err := w.belongs(p); err != nil {
+			return err
+		}
+		if p, err = w.ready(ctx, p); err != nil {
 			return err
 		}
 		txn, err := w.transaction(p)
@@ -120,7 +124,8 @@ func (w *write) commit(ctx context.Context, p *Prepared) error {
 		w.report(p, res, err)
 		w.t.saw(res.Snapshot)
 		var ce *ConflictError
-		if !p.Evolved || !errors.As(err, &ce) || ce.Kind != txlog.MetadataChanged || try == evolveTries {
+		again := p.Evolved || len(p.Assigned) > 0
+		if !again || !errors.As(err, &ce) || ce.Kind != txlog.MetadataChanged || try == evolveTries {
 			return err
 		}
 		if w.snap, err = w.t.refresh(ctx); err != nil {
@@ -136,16 +141,17 @@ func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
 		UserMetadata: w.o.UserMetadata, EngineInfo: w.t.opts.EngineInfo,
 		MaxElapsed: w.t.opts.CommitTimeout, NewFiles: w.out != nil, Env: w.t.opts.Env,
 	}
-	if p.Key != "" {
-		o.Key = &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, OnReplay: p.OnReplay}
+	o.Key = p.key()
+	meta, err := w.metadata(p)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Assigned) > 0 && !p.Evolved {
+		o.Tags = map[string]string{identityTag: "true"}
 	}
 	txn := w.snap.Begin(o)
 	txn.NameFirst("CREATE TABLE AS SELECT", creation(w.snap.Metadata()))
-	if p.Evolved {
-		meta, err := w.evolve(p)
-		if err != nil {
-			return nil, err
-		}
+	if meta != nil {
 		txn.Add(meta)
 	}
 	for i := range p.Files {
@@ -244,7 +250,21 @@ func (w *write) fits(was, now *txlog.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	return written{to}.fits(w.schema, s, "")
+	if err := (written{to}).fits(w.schema, s, ""); err != nil {
+		return err
+	}
+	return w.keeps(now)
+}
+
+// metadata returns the metadata of the commit: with the columns that the write adds
+// and the numbers that it gave; nil if there are none.
+func (w *write) metadata(p *Prepared) (meta *txlog.Metadata, err error) {
+	if p.Evolved {
+		if meta, err = w.evolve(p); err != nil {
+			return nil, err
+		}
+	}
+	return w.marked(p, meta)
 }
 
 // evolve returns the metadata with the columns that the write adds.
@@ -254,7 +274,7 @@ func (w *write) fits(was, now *txlog.Snapshot) error {
 func (w *write) evolve(p *Prepared) (*txlog.Metadata, error) {
 	meta := *w.snap.Metadata()
 	if w.snap.Properties().MappingMode() != schema.MappingNone {
-		if meta.SchemaString != p.BaseSchema {
+		if !sameButMarks(meta.SchemaString, p.BaseSchema) {
 			return nil, errors.New("another writer changed the columns of a table with column mapping; prepare the write again")
 		}
 		meta.Configuration = maps.Clone(meta.Configuration)

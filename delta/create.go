@@ -161,13 +161,19 @@ func (t *Table) define(s *schema.Struct, o *CreateOptions) (*txlog.Protocol, *tx
 	if err := txlog.CheckWrite(proto, meta); err != nil {
 		return nil, nil, err
 	}
-	return proto, meta, t.writable(s, meta)
+	return proto, meta, t.writable(s, proto, meta)
 }
 
 // writable refuses a table that no append could write to, such as one with an
-// unknown codec, while it does not exist yet.
-func (t *Table) writable(s *schema.Struct, meta *txlog.Metadata) error {
+// unknown codec or a constraint that cannot be evaluated, while it does not exist
+// yet.
+func (t *Table) writable(s *schema.Struct, proto *txlog.Protocol, meta *txlog.Metadata) error {
+	rs, err := t.defined(s, proto, meta)
+	if err != nil {
+		return err
+	}
 	w, err := writer.New(&writer.Config{
+		Rules:  rs,
 		Schema: s, PartitionColumns: meta.PartitionColumns, Properties: txlog.PropertiesOf(meta), NoFiles: true, Env: t.opts.Env,
 	})
 	if err != nil {
@@ -234,6 +240,9 @@ func protocolFor(s *schema.Struct, props map[string]string) (*txlog.Protocol, er
 	}
 	if usesNTZ(s) {
 		need["timestampNtz"] = true
+	}
+	for _, f := range promisedFeatures(s, props) {
+		need[f] = true
 	}
 	explicit := false
 	for _, k := range slices.Sorted(maps.Keys(props)) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
-	"github.com/deltalog/deltalog/writer"
 )
 
 // Names of txlog that callers of this package need.
@@ -87,7 +86,7 @@ func rejected(err error) bool {
 		partition *PartitionError
 		guard     *GuardError
 		mismatch  *schema.MismatchError
-		null      *writer.NullError
+		broken    *ConstraintError
 	)
-	return errors.As(err, &partition) || errors.As(err, &guard) || errors.As(err, &mismatch) || errors.As(err, &null)
+	return errors.As(err, &partition) || errors.As(err, &guard) || errors.As(err, &mismatch) || errors.As(err, &broken)
 }

@@ -42,6 +42,10 @@ type Prepared struct {
 	// Create holds the protocol and the metaData action of a table that was not
 	// there: the commit makes it, unless it is there by then.
 	Create []json.RawMessage `json:"create,omitempty"`
+	// Promises are what the table promised of rows when these were written and
+	// checked, and Assigned the numbers that they got in identity columns.
+	Promises []string          `json:"promises,omitempty"`
+	Assigned []writer.Assigned `json:"assigned,omitempty"`
 	// What is replaced.
 	Declared  []Partition          `json:"declared,omitempty"`
 	Dynamic   []map[string]*string `json:"dynamic,omitempty"` // by physical names
@@ -53,6 +57,14 @@ type Prepared struct {
 }
 
 const preparedFormat = 1
+
+// key returns the idempotency key, nil if there is none.
+func (p *Prepared) key() *txlog.Key {
+	if p.Key == "" {
+		return nil
+	}
+	return &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, OnReplay: p.OnReplay}
+}
 
 // define makes p one that makes the table that s defines.
 func (p *Prepared) define(s *txlog.Snapshot) {

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 	"github.com/deltalog/deltalog/writer"
@@ -86,6 +87,9 @@ func (t *Table) Commit(ctx context.Context, p *Prepared) (*Result, error) {
 	if err == nil {
 		err = w.commit(ctx, p)
 	}
+	if w.res.State != Committed && w.res.State != Unknown {
+		w.discard(ctx) // files with other numbers, not those of p
+	}
 	return w.res, w.wrap(err)
 }
 
@@ -128,6 +132,9 @@ type write struct {
 	base      *schema.Struct // the table's, as known
 	schema    *schema.Struct // that the files are written for
 	evolved   bool
+	promises  []string     // that the rows keep
+	rules     *rules.Rules // what makes them
+	reserved  []writer.Assigned
 	out       *writer.Writer
 	res       *Result
 }
@@ -153,10 +160,11 @@ func (w *write) wrap(err error) error {
 }
 
 // look makes sure, before the write begins, that a table that was not there is
-// still not there. Nothing else is looked up: what is newer than the handle knows
-// the commit finds by itself.
+// still not there, and that numbers of identity columns are likely to be free.
+// Nothing else is looked up: what is newer than the handle knows the commit finds
+// by itself.
 func (w *write) look(ctx context.Context) (err error) {
-	if w.makes() {
+	if w.makes() || hasIdentity(w.snap) {
 		w.snap, err = w.t.latest(ctx)
 	}
 	return err
@@ -218,7 +226,10 @@ func (w *write) check(ctx context.Context, src Source) (err error) {
 	if err := w.selection(w.o.Partitions); err != nil {
 		return err
 	}
-	return w.fit(src.Schema())
+	if err := w.fit(src.Schema()); err != nil {
+		return err
+	}
+	return w.promise()
 }
 
 // table reads what the snapshot says of columns and partitions.
@@ -313,7 +324,7 @@ func (w *write) load(ctx context.Context, src Source, countOnly bool) (*writer.O
 	c := &writer.Config{
 		Store: w.t.store, Schema: w.schema, PartitionColumns: w.by.names, Properties: w.snap.Properties(),
 		TargetFileSize: w.o.TargetFileSize, MaxMemory: w.o.MaxMemory, Parallel: w.o.Parallel,
-		Admit: w.admit, Digest: w.digests(), NoFiles: countOnly,
+		Admit: w.admit, Digest: w.digests(), NoFiles: countOnly, Rules: w.rules,
 		Env: w.t.opts.Env,
 	}
 	if w.o.DryRun {
@@ -397,6 +408,7 @@ func (w *write) describe(out *writer.Output) *Prepared {
 	p := &Prepared{
 		Format: preparedFormat, TableID: w.snap.Metadata().ID, Operation: string(w.op), ReadAt: w.snap.Version(),
 		RowsIn: out.Rows, Schema: w.schema.JSON(), Evolved: w.evolved,
+		Promises: w.promises, Assigned: out.Assigned,
 		Declared: w.o.Partitions, Predicate: w.predicate, MaxShrink: w.o.MaxShrink,
 		UserMetadata: w.o.UserMetadata, Files: out.Files,
 	}
@@ -421,15 +433,18 @@ func (w *write) describe(out *writer.Output) *Prepared {
 // discard removes files that no commit names, within a time of its own, because
 // the context may be what ended the write.
 func (w *write) discard(ctx context.Context) {
-	if w.out == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
-	defer cancel()
-	if err := w.out.Abort(ctx); err != nil {
-		w.res.Warnings = append(w.res.Warnings, fmt.Errorf("delta: staged files were left for vacuum: %w", err))
+	if w.out != nil {
+		w.drop(ctx, w.out)
 	}
 	w.out = nil
+}
+
+func (w *write) drop(ctx context.Context, out *writer.Writer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	defer cancel()
+	if err := out.Abort(ctx); err != nil {
+		w.res.Warnings = append(w.res.Warnings, fmt.Errorf("delta: staged files were left for vacuum: %w", err))
+	}
 }
 
 const cleanUpTimeout = 30 * time.Second

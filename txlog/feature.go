@@ -37,9 +37,8 @@ const (
 type support uint8
 
 const (
-	supportNone   support = iota // of a reader-writer feature: refuse to read and to write
-	supportRead                  // refuse to write
-	supportUnused                // write as long as the table makes no use of it: see activity
+	supportNone support = iota // of a reader-writer feature: refuse to read and to write
+	supportRead                // refuse to write
 	supportFull
 )
 
@@ -57,27 +56,29 @@ type featureInfo struct {
 
 // features is what this package knows, in the order of the protocol.
 //
-// Why some features that ask a writer for work can be written: row ids, commit
-// timestamps and domains are the transaction's; inserts and whole-file removes
+// Why some features that ask a writer for work can be written: what rows must be
+// (constraints, generated columns, defaults, identities) is the work of package
+// writer, which this one has no rows for; row ids, commit timestamps and domains
+// are the transaction's; inserts and whole-file removes
 // need no change data files; new data files never need deletion vectors; what a
 // V2 checkpoint holds, a classic one does as well; unclustered files are legal in
 // a clustered table; and this package never changes a column's type nor deletes
 // checkpoints.
 var features = []featureInfo{
 	{name: FeatureAppendOnly, support: supportFull, legacyWriter: 2},
-	{name: FeatureInvariants, support: supportUnused, legacyWriter: 2},
-	{name: FeatureCheckConstraints, support: supportUnused, legacyWriter: 3},
+	{name: FeatureInvariants, support: supportFull, legacyWriter: 2},
+	{name: FeatureCheckConstraints, support: supportFull, legacyWriter: 3},
 	{name: FeatureChangeDataFeed, support: supportFull, legacyWriter: 4},
-	{name: FeatureGeneratedColumns, support: supportUnused, legacyWriter: 4},
+	{name: FeatureGeneratedColumns, support: supportFull, legacyWriter: 4},
 	{name: FeatureColumnMapping, reader: true, support: supportFull, legacyWriter: 5, legacyReader: 2},
-	{name: FeatureIdentityColumns, support: supportUnused, legacyWriter: 6},
+	{name: FeatureIdentityColumns, support: supportFull, legacyWriter: 6},
 	{name: FeatureDeletionVectors, reader: true, support: supportFull},
 	{name: FeatureTimestampNTZ, reader: true, support: supportFull, aliases: []Feature{"timestampWithoutTimezone"}},
 	{name: FeatureDomainMetadata, support: supportFull},
 	{name: FeatureV2Checkpoint, reader: true, support: supportFull},
 	{name: FeatureRowTracking, support: supportFull},
 	{name: FeatureClustering, support: supportFull, aliases: []Feature{"liquid"}},
-	{name: FeatureAllowColumnDefaults, support: supportUnused},
+	{name: FeatureAllowColumnDefaults, support: supportFull},
 	{name: FeatureInCommitTimestamp, support: supportFull, aliases: []Feature{"inCommitTimestamp-preview"}},
 	{name: FeatureVacuumProtocolCheck, reader: true, support: supportFull},
 	{name: FeatureTypeWidening, reader: true, support: supportFull, aliases: []Feature{"typeWidening-preview"}},

@@ -99,9 +99,9 @@ func reasonFor(info *featureInfo) string {
 // CheckWrite says whether this package can write to a table of protocol p and
 // metadata m: nil, or an [*UnsupportedFeatureError] that lists all that it cannot.
 //
-// A feature that the table lists and makes no use of does not stand in the way,
-// as long as use can be told from m: constraints, generated columns and the
-// like. m may be nil to ask for the protocol only.
+// It does not look at the SQL of constraints, generated columns and defaults:
+// whoever writes rows compiles those first (package writer), and refuses in the
+// same way what cannot be evaluated. m may be nil to ask for the protocol only.
 func CheckWrite(p *Protocol, m *Metadata) error {
 	e := &UnsupportedFeatureError{Write: true}
 	checkRead(p, e)
@@ -109,12 +109,12 @@ func CheckWrite(p *Protocol, m *Metadata) error {
 		e.add("", fmt.Sprintf("its minWriterVersion is %d, and this version of deltalog knows 1 to %d", p.MinWriterVersion, maxWriterVersion))
 	}
 	for _, f := range p.WriterFeatures {
-		if info := featureOf(f); info == nil || info.support < supportUnused {
+		if info := featureOf(f); info == nil || info.support < supportFull {
 			e.add(f, "")
 		}
 	}
 	if m != nil {
-		checkActive(p, m, e)
+		checkMetadata(m, e)
 		if err := PropertiesOf(m).check(); err != nil {
 			e.add("", err.Error())
 		}
@@ -122,42 +122,15 @@ func CheckWrite(p *Protocol, m *Metadata) error {
 	return e.orNil()
 }
 
-// columnMarks are keys of a column's metadata that make a feature active.
-var columnMarks = []struct {
-	key     string
-	feature Feature
-	what    string
-}{
-	{"delta.invariants", FeatureInvariants, "an invariant"},
-	{"delta.generationExpression", FeatureGeneratedColumns, "a generation expression"},
-	{"delta.identity.start", FeatureIdentityColumns, "an identity"},
-	{"CURRENT_DEFAULT", FeatureAllowColumnDefaults, "a default value"},
-}
-
 // constraintPrefix starts the names of properties that are CHECK constraints.
 const constraintPrefix = "delta.constraints."
 
-// checkActive refuses what would have to be evaluated for every row.
-func checkActive(p *Protocol, m *Metadata, e *UnsupportedFeatureError) {
-	if p.HasWriterFeature(FeatureCheckConstraints) {
-		for _, k := range sortedKeys(m.Configuration) {
-			if name, ok := strings.CutPrefix(k, constraintPrefix); ok {
-				e.add(FeatureCheckConstraints, fmt.Sprintf("the constraint %s (%s) cannot be evaluated", name, m.Configuration[k]))
-			}
-		}
-	}
+// checkMetadata refuses what no writer could write for.
+func checkMetadata(m *Metadata, e *UnsupportedFeatureError) {
 	if m.Format.Provider != "" && m.Format.Provider != "parquet" {
 		e.add("", fmt.Sprintf("its files are %s, not parquet", m.Format.Provider))
 	}
-	marks, err := columnMarksOf(m)
-	if err != nil {
+	if _, err := parseSchema(m); err != nil {
 		e.add("", fmt.Sprintf("its schema cannot be read: %v", err))
-		return
-	}
-	for _, mark := range marks {
-		c := columnMarks[mark.index]
-		if p.HasWriterFeature(c.feature) {
-			e.add(c.feature, fmt.Sprintf("column %s has %s, which cannot be evaluated", mark.column, c.what))
-		}
 	}
 }

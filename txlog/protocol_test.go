@@ -77,28 +77,24 @@ func metadataWith(columnMetadata string, config map[string]string) *Metadata {
 	}
 }
 
-// A feature that is listed and not used does not stand in the way of a writer;
-// one that is used does, wherever in the schema.
-func TestWritersAreRefusedByWhatIsActive(t *testing.T) {
+// What rows must be is for package writer to keep, and to refuse if it cannot.
+func TestPromisesAboutRowsDoNotStandInTheWay(t *testing.T) {
 	t.Parallel()
 	all := listed(nil, []Feature{"invariants", "checkConstraints", "generatedColumns", "identityColumns", "allowColumnDefaults"})
-	require.NoError(t, CheckWrite(all, metadataWith("", nil)))
-	for f, m := range map[Feature]*Metadata{
-		"invariants":          metadataWith(`"delta.invariants":"{\"expression\":{\"expression\":\"c > 3\"}}"`, nil),
-		"checkConstraints":    metadataWith("", map[string]string{"delta.constraints.positive": "c > 0"}),
-		"generatedColumns":    metadataWith(`"delta.generationExpression":"d + 1"`, nil),
-		"identityColumns":     metadataWith(`"delta.identity.start":1,"delta.identity.step":1`, nil),
-		"allowColumnDefaults": metadataWith(`"CURRENT_DEFAULT":"1"`, nil),
+	for _, m := range []*Metadata{
+		metadataWith("", nil),
+		metadataWith(`"delta.invariants":"{\"expression\":{\"expression\":\"c > 3\"}}"`, nil),
+		metadataWith("", map[string]string{"delta.constraints.positive": "c > 0"}),
+		metadataWith(`"delta.generationExpression":"d + 1"`, nil),
+		metadataWith(`"delta.identity.start":1,"delta.identity.step":1`, nil),
+		metadataWith(`"CURRENT_DEFAULT":"1"`, nil),
 	} {
-		var e *UnsupportedFeatureError
-		require.ErrorAs(t, CheckWrite(all, m), &e, f)
-		require.Equal(t, []Feature{f}, e.Features)
-		require.Len(t, e.Reasons, 1)
-		require.NoError(t, CheckRead(all))
-		require.NoError(t, CheckWrite(listed(nil, nil), m), "%s is not enforced where the protocol does not list it", f)
+		require.NoError(t, CheckWrite(all, m))
+		require.NoError(t, CheckWrite(&Protocol{MinReaderVersion: 1, MinWriterVersion: 6}, m))
 	}
-	legacy := &Protocol{MinReaderVersion: 1, MinWriterVersion: 3}
-	require.Error(t, CheckWrite(legacy, metadataWith("", map[string]string{"delta.constraints.x": "c > 0"})))
+	orc := metadataWith("", nil)
+	orc.Format.Provider = "orc"
+	require.ErrorContains(t, CheckWrite(all, orc), "not parquet")
 }
 
 func TestWritersRefusePropertiesThatTheyCannotRead(t *testing.T) {

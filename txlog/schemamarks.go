@@ -1,27 +1,46 @@
 package txlog
 
-import "github.com/deltalog/deltalog/txlog/schema"
+import (
+	"maps"
+	"slices"
 
-// A columnMark says that a column's metadata has the key columnMarks[index].
-type columnMark struct {
-	column string
-	index  int
+	"github.com/deltalog/deltalog/txlog/schema"
+)
+
+// markKey is the metadata key of the last value that an identity column gave.
+const markKey = "delta.identity.highWaterMark"
+
+// onlyMarksMoved reports whether two metadata differ at most in the last values of
+// identity columns: PROTOCOL.md, "Identity Columns". Spark tags such commits; what
+// they did is looked at here, not what they say.
+func onlyMarksMoved(before, after *Metadata) bool {
+	if before == nil || after == nil {
+		return false
+	}
+	same := before.ID == after.ID && before.Name == after.Name && before.Description == after.Description &&
+		before.Format.Provider == after.Format.Provider && maps.Equal(before.Format.Options, after.Format.Options) &&
+		slices.Equal(before.PartitionColumns, after.PartitionColumns) && maps.Equal(before.Configuration, after.Configuration)
+	if !same || before.SchemaString == after.SchemaString {
+		return same
+	}
+	s, err := parseSchema(before)
+	if err != nil {
+		return false
+	}
+	t, err := parseSchema(after)
+	return err == nil && withoutMarks(s).JSON() == withoutMarks(t).JSON()
 }
 
-func columnMarksOf(m *Metadata) ([]columnMark, error) {
-	s, err := parseSchema(m)
-	if err != nil {
-		return nil, err
-	}
-	var marks []columnMark
-	for path, f := range s.Walk() {
-		for i, mark := range columnMarks {
-			if _, ok := f.Metadata[mark.key]; ok {
-				marks = append(marks, columnMark{schema.ColumnPath(path), i})
-			}
+func withoutMarks(s *schema.Struct) *schema.Struct {
+	out := &schema.Struct{Fields: slices.Clone(s.Fields)}
+	for i := range out.Fields {
+		f := &out.Fields[i]
+		if _, ok := f.Metadata[markKey]; ok {
+			f.Metadata = maps.Clone(f.Metadata)
+			delete(f.Metadata, markKey)
 		}
 	}
-	return marks, nil
+	return out
 }
 
 // physicalPartitionColumns returns the keys of the table's partition values: the

@@ -20,6 +20,8 @@ type TxnOptions struct {
 	Metrics map[string]string
 	// UserMetadata is free text for commitInfo.
 	UserMetadata string
+	// Tags go to commitInfo.
+	Tags map[string]string
 	// EngineInfo names the writer. Default: "deltalog/RELEASE".
 	EngineInfo string
 	// Isolation overrides the table's delta.isolationLevel.
@@ -265,6 +267,7 @@ func (t *Transaction) commitInfo(now int64, isolation Isolation, snap *Snapshot,
 		IsBlindAppend:       &blind,
 		OperationMetrics:    maps.Clone(m),
 		UserMetadata:        t.opts.UserMetadata,
+		Tags:                t.opts.Tags,
 		EngineInfo:          t.opts.EngineInfo,
 		TxnID:               t.token,
 	}

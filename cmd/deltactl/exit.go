@@ -14,7 +14,6 @@ import (
 	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
-	"github.com/deltalog/deltalog/writer"
 )
 
 // Exit codes: see topicExitCodes, which says what each means to a script.
@@ -94,7 +93,7 @@ func is[T error](err error) bool {
 // rejected reports whether the input is wrong: sending it again does not help.
 func rejected(err error) bool {
 	return errors.Is(err, delta.ErrEmptyInput) || is[*delta.PartitionError](err) || is[*delta.GuardError](err) ||
-		is[*schema.MismatchError](err) || is[*writer.NullError](err) || is[*files.InputError](err) || errors.Is(err, delta.ErrAppendOnly)
+		is[*schema.MismatchError](err) || is[*delta.ConstraintError](err) || is[*files.InputError](err) || errors.Is(err, delta.ErrAppendOnly)
 }
 
 // isUnknownCommand recognises what cobra says about the command line itself.

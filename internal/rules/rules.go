@@ -48,6 +48,9 @@ func (r *Rules) For(s *schema.Struct) bool {
 	return len(r.columns) == len(s.Fields) && schema.Equal(r.schema, s)
 }
 
+// Generates reports whether column i is generated.
+func (r *Rules) Generates(i int) bool { return r.columns[i].generated != nil }
+
 // A check is a condition that must be true for every row.
 type check struct {
 	name   string // of a CHECK constraint, or ofInvariant

@@ -198,7 +198,7 @@ func TestIdentityColumnsAreNumbered(t *testing.T) {
 	require.Equal(t, []int64{-25}, vec.Values[int64](cols[0]))
 	require.Equal(t, int64(-20), *run.Assigned()[0].Before)
 	run = start(t, &rules.Table{Schema: structOf(identity("delta.identity.highWaterMark", "-9223372036854775804")), Has: all}, false)
-	require.ErrorContains(t, run.Complete(cols, 1, 0), "no values left")
+	require.ErrorContains(t, run.Complete(cols, 1, 0), "has not 1 values left")
 
 	// GENERATED ALWAYS takes no values of the input, but the table's own.
 	tbl := &rules.Table{Schema: structOf(identity()), Has: all}

@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"math"
 	"math/bits"
 
 	"github.com/deltalog/deltalog/internal/expr"
@@ -22,10 +21,11 @@ type Run struct {
 // An Assigned tells which values an identity column gave: Rows of them, from
 // First to Last.
 type Assigned struct {
-	Column      string
-	First, Last int64
-	Rows        int64
-	Before      *int64 // the last value given before; nil: none
+	Column string `json:"column"`
+	First  int64  `json:"first"`
+	Last   int64  `json:"last"`
+	Rows   int64  `json:"rows"`
+	Before *int64 `json:"before,omitempty"` // the last value given before; nil: none
 }
 
 // Begin starts a write.
@@ -42,14 +42,30 @@ func (r *Run) Expect(present []bool) error {
 	for i := range r.r.columns {
 		c := &r.r.columns[i]
 		switch {
-		case c.fallback != nil && c.fallback.err != nil && !present[i]:
-			bad.add(featureDefaults, "the default of column %s (%s) cannot be evaluated: %s",
-				r.r.schema.Fields[i].Name, clip(c.fallback.sql, 200), brief(c.fallback.err))
+		case c.fallback != nil && !present[i]:
+			r.r.fallbackError(i, bad)
 		case c.identity != nil && present[i] && !c.identity.explicit && !r.r.own:
 			r.given = append(r.given, i)
 		}
 	}
 	return bad.orNil()
+}
+
+// CheckDefaults returns an [*UnsupportedError] if there is a default that cannot be
+// computed, whether or not any rows need it.
+func (r *Rules) CheckDefaults() error {
+	bad := &UnsupportedError{}
+	for i := range r.columns {
+		r.fallbackError(i, bad)
+	}
+	return bad.orNil()
+}
+
+func (r *Rules) fallbackError(i int, bad *UnsupportedError) {
+	if f := r.columns[i].fallback; f != nil && f.err != nil {
+		bad.add(featureDefaults, "the default of column %s (%s) cannot be evaluated: %s",
+			r.schema.Fields[i].Name, clip(f.sql, 200), brief(f.err))
+	}
 }
 
 // Complete makes the columns of cols, a batch of n rows, that the input lacks. Its
@@ -104,40 +120,28 @@ func (r *Run) compute(f *formula, what string, i int, cols []*vec.Vec, n int, fi
 
 // number gives the next n values of identity column i.
 func (r *Run) number(i, n int) (*vec.Vec, error) {
-	id, name := r.r.columns[i].identity, r.r.schema.Fields[i].Name
-	a := r.counted[i]
+	id, a := r.r.columns[i].identity, r.counted[i]
 	if a == nil {
-		a = &Assigned{Column: name, Before: id.mark}
+		a = &Assigned{Column: r.r.schema.Fields[i].Name, Before: id.mark}
 		r.counted[i] = a
+	}
+	mark := id.mark
+	if a.Rows > 0 {
+		mark = &a.Last
+	}
+	first, last, err := id.next(a.Column, mark, int64(n))
+	if err != nil {
+		return nil, err
 	}
 	values := make([]int64, n)
 	for k := range values {
-		next := id.start
-		ok := true
-		switch {
-		case a.Rows > 0:
-			next, ok = add(a.Last, id.step)
-		case id.mark != nil:
-			next, ok = add(*id.mark, id.step)
-		}
-		if !ok {
-			return nil, fmt.Errorf("rules: identity column %s has no values left: the last is %d, the step %d", name, a.Last, id.step)
-		}
-		if a.Rows == 0 {
-			a.First = next
-		}
-		a.Last = next
-		a.Rows++
-		values[k] = next
+		values[k] = first + int64(k)*id.step
 	}
+	if a.Rows == 0 {
+		a.First = first
+	}
+	a.Last, a.Rows = last, a.Rows+int64(n)
 	return vec.Of(vec.Int64, values, nil), nil
-}
-
-func add(a, b int64) (int64, bool) {
-	if b > 0 && a > math.MaxInt64-b || b < 0 && a < math.MinInt64-b {
-		return 0, false
-	}
-	return a + b, true
 }
 
 // Assigned returns the values given so far, by column.

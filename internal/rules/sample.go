@@ -43,8 +43,14 @@ func valueText(c expr.BoundColumn, cols []*vec.Vec, row int) string {
 		return "NULL"
 	}
 	switch c.Type.Kind() {
-	case schema.KindStruct, schema.KindArray, schema.KindMap, schema.KindVariant:
-		return "a " + clip(c.Type.String(), sampleValue)
+	case schema.KindStruct:
+		return "a struct"
+	case schema.KindArray:
+		return "an array"
+	case schema.KindMap:
+		return "a map"
+	case schema.KindVariant:
+		return "a variant"
 	}
 	value := schemavec.Value(v, c.Type, row)
 	if k := c.Type.Kind(); k != schema.KindString && k != schema.KindBinary {
