@@ -48,8 +48,11 @@ func evalCase(first, last byte, slow func(dst, s []byte) []byte) evalFunc {
 
 // appendLower writes s in lower case by Unicode's full mapping: İ becomes two
 // code points, and Σ depends on whether it ends a word.
-func appendLower(dst, s []byte) []byte {
-	for i := 0; i < len(s); {
+func appendLower(dst, s []byte) []byte { return appendLowerFrom(dst, s, 0) }
+
+// appendLowerFrom writes s from byte i on.
+func appendLowerFrom(dst, s []byte, i int) []byte {
+	for i < len(s) {
 		r, n := utf8.DecodeRune(s[i:])
 		switch {
 		case r < utf8.RuneSelf:
@@ -147,15 +150,12 @@ func appendTitle(dst, s []byte) []byte {
 				dst = utf8.AppendRune(dst, unicode.ToTitle(r))
 			}
 		}
-		s = s[n:]
-		end := 0
-		for end < len(s) && s[end] != ' ' {
+		end := n
+		for r != ' ' && end < len(s) && s[end] != ' ' {
 			end++
 		}
-		if n > 0 && r != ' ' {
-			dst = appendLower(dst, s[:end])
-			s = s[end:]
-		}
+		dst = appendLowerFrom(dst, s[:end], n)
+		s = s[end:]
 	}
 	return dst
 }

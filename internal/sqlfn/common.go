@@ -5,7 +5,8 @@ import (
 )
 
 // commonType returns the type that both are cast to when two values are computed
-// with each other: Spark's least common type in ANSI mode.
+// with each other: Spark's least common type in ANSI mode, without that of a string
+// and something else.
 func commonType(a, b schema.DataType) (schema.DataType, bool) {
 	x, y := a.Kind(), b.Kind()
 	switch {
@@ -20,10 +21,6 @@ func commonType(a, b schema.DataType) (schema.DataType, bool) {
 			return schema.Timestamp, true
 		}
 		return schema.TimestampNTZ, true
-	case x == schema.KindString && isAtomic(y):
-		return b, true
-	case y == schema.KindString && isAtomic(x):
-		return a, true
 	}
 	return nil, false
 }

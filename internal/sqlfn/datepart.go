@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -113,7 +114,9 @@ func resolveDatePart(b *binding) (Signature, error) {
 		return Signature{}, err
 	}
 	if null {
-		return strict([]schema.DataType{schema.String, b.args[1]}, schema.Double, nil), nil
+		return strict([]schema.DataType{schema.String, b.args[1]}, schema.Double, func(c *call) (*vec.Vec, error) {
+			return vec.AllNull(schemavec.Empty(c.result), c.n), nil
+		}), nil
 	}
 	source, result, eval := wantDate, schema.DataType(schema.Integer), evalFunc(nil)
 	if f, ok := field(dayParts, name); ok {

@@ -140,7 +140,7 @@ func appendUnbase64(dst, s []byte) ([]byte, error) {
 	}
 	if padded {
 		for i += 4 - digits; i < len(s); i++ {
-			if _, ok := base64Digit(s[i]); ok || s[i] == '=' {
+			if _, ok := base64Digit(s[i]); ok {
 				return nil, errors.New("base64 text that goes on after its padding")
 			}
 		}

@@ -204,9 +204,9 @@ func resolveMod(positive bool) resolver {
 			return Signature{}, err
 		}
 		for i, t := range b.args {
-			// A string is read as the other's type.
-			if other := b.args[1-i]; t.Kind() == schema.KindString && isNumber(other.Kind()) {
-				to[i] = other
+			// A string beside an integer is read as a long, else as a double.
+			if t.Kind() == schema.KindString && isInteger(b.args[1-i].Kind()) {
+				to[i] = schema.Long
 			} else if t.Kind() == schema.KindVoid {
 				to[i] = to[1-i]
 			}

@@ -26,7 +26,7 @@ type timePattern struct {
 
 const (
 	// formatLetters can be written, parseLetters also read.
-	formatLetters = "GyMLdDEQqahKkHmsSVzOXxZ"
+	formatLetters = "GyMLdDFEQqahKkHmsSVzOXxZ"
 	parseLetters  = "GyMLdDahKkHmsSVzOXxZ"
 )
 
@@ -77,8 +77,9 @@ func parsePattern(text string, parsing bool) (*timePattern, error) {
 			i++
 		}
 	}
-	if len(open) > 0 {
-		return fail("[ without ]")
+	for k := len(open) - 1; k >= 0; k-- { // the end of the pattern closes sections
+		p.items = append(p.items, item{letter: ']'})
+		p.items[open[k]].skip = len(p.items)
 	}
 	p.reserveDigits()
 	return p, nil
@@ -114,7 +115,7 @@ func quoted(s string) (text string, n int, ok bool) {
 
 // maxCount is how often a letter may be repeated.
 var maxCount = map[byte]int{
-	'G': 4, 'y': 10, 'M': 4, 'L': 4, 'd': 2, 'D': 3, 'E': 4, 'Q': 4, 'q': 4, 'a': 1, 'h': 2, 'K': 2, 'k': 2, 'H': 2,
+	'G': 4, 'y': 10, 'M': 4, 'L': 4, 'd': 2, 'D': 3, 'F': 1, 'E': 4, 'Q': 4, 'q': 4, 'a': 1, 'h': 2, 'K': 2, 'k': 2, 'H': 2,
 	'm': 2, 's': 2, 'S': 9, 'V': 2, 'z': 3, 'O': 4, 'X': 5, 'x': 5, 'Z': 5,
 }
 
@@ -146,10 +147,9 @@ func (it *item) width() (least, most int, ok bool) {
 		}
 	case 'd', 'h', 'K', 'k', 'H', 'm', 's':
 	case 'D':
-		if it.count < 3 {
+		if it.count > 1 {
 			return it.count, 3, true
 		}
-		return 3, 3, true
 	default:
 		return 0, 0, false
 	}

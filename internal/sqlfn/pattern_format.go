@@ -1,9 +1,6 @@
 package sqlfn
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 var (
 	monthNames = [12]string{
@@ -36,8 +33,7 @@ func momentOf(micros int64, z *zone) moment {
 }
 
 // format writes a moment of z.
-func (p *timePattern) format(dst []byte, t moment, z *zone) ([]byte, error) {
-	var err error
+func (p *timePattern) format(dst []byte, t moment, z *zone) []byte {
 	for i := range p.items {
 		it := &p.items[i]
 		switch it.letter {
@@ -45,19 +41,17 @@ func (p *timePattern) format(dst []byte, t moment, z *zone) ([]byte, error) {
 			dst = append(dst, it.text...)
 		case '[', ']':
 		default:
-			if dst, err = it.format(dst, t, z, p.era); err != nil {
-				return nil, err
-			}
+			dst = it.format(dst, t, z, p.era)
 		}
 	}
-	return dst, nil
+	return dst
 }
 
-func (it *item) format(dst []byte, t moment, z *zone, era bool) ([]byte, error) {
+func (it *item) format(dst []byte, t moment, z *zone, era bool) []byte {
 	n := it.count
 	switch it.letter {
 	case 'G':
-		return append(dst, eraName(t.year, n)...), nil
+		return append(dst, eraName(t.year, n)...)
 	case 'y':
 		y := t.year
 		if era && y <= 0 {
@@ -65,41 +59,39 @@ func (it *item) format(dst []byte, t moment, z *zone, era bool) ([]byte, error) 
 		}
 		return appendYear(dst, y, n)
 	case 'M', 'L':
-		return appendNamed(dst, t.month, n, monthNames[t.month-1], 3), nil
+		return appendNamed(dst, t.month, n, monthNames[t.month-1], 3)
 	case 'Q', 'q':
 		q := (t.month + 2) / 3
 		if n == 3 {
-			return append(dst, 'Q', byte('0'+q)), nil
+			return append(dst, 'Q', byte('0'+q))
 		}
-		return appendNamed(dst, q, n, quarterNames[q-1], 0), nil
+		return appendNamed(dst, q, n, quarterNames[q-1], 0)
 	case 'E':
 		name := dayNames[weekday(t.days)]
 		if n < 4 {
 			name = name[:3]
 		}
-		return append(dst, name...), nil
+		return append(dst, name...)
 	case 'd':
-		return appendPadded(dst, t.day, n), nil
+		return appendPadded(dst, t.day, n)
 	case 'D':
-		d := dayOfYear(t.days)
-		if n == 2 && d > 99 {
-			return nil, errors.New("the day of the year has more digits than the pattern's DD")
-		}
-		return appendPadded(dst, d, n), nil
+		return appendPadded(dst, dayOfYear(t.days), n)
+	case 'F':
+		return appendPadded(dst, (t.day-1)%7+1, n)
 	case 'a':
-		return append(dst, [2]string{"AM", "PM"}[t.second/43200]...), nil
+		return append(dst, [2]string{"AM", "PM"}[t.second/43200]...)
 	case 'H':
-		return appendPadded(dst, t.second/3600, n), nil
+		return appendPadded(dst, t.second/3600, n)
 	case 'k':
-		return appendPadded(dst, (t.second/3600+23)%24+1, n), nil
+		return appendPadded(dst, (t.second/3600+23)%24+1, n)
 	case 'K':
-		return appendPadded(dst, t.second/3600%12, n), nil
+		return appendPadded(dst, t.second/3600%12, n)
 	case 'h':
-		return appendPadded(dst, (t.second/3600+11)%12+1, n), nil
+		return appendPadded(dst, (t.second/3600+11)%12+1, n)
 	case 'm':
-		return appendPadded(dst, t.second/60%60, n), nil
+		return appendPadded(dst, t.second/60%60, n)
 	case 's':
-		return appendPadded(dst, t.second%60, n), nil
+		return appendPadded(dst, t.second%60, n)
 	case 'S':
 		for unit := int64(100_000); n > 0; n-- {
 			d := int64(0)
@@ -109,9 +101,9 @@ func (it *item) format(dst []byte, t moment, z *zone, era bool) ([]byte, error) 
 			dst = append(dst, byte('0'+d))
 			unit /= 10
 		}
-		return dst, nil
+		return dst
 	}
-	return it.formatZone(dst, t, z), nil
+	return it.formatZone(dst, t, z)
 }
 
 func eraName(year int64, n int) string {
@@ -128,9 +120,9 @@ func eraName(year int64, n int) string {
 
 // appendYear writes two digits for yy. From four letters on a year with more
 // digits has a plus sign.
-func appendYear(dst []byte, y int64, n int) ([]byte, error) {
+func appendYear(dst []byte, y int64, n int) []byte {
 	if n == 2 {
-		return appendPadded(dst, floorMod(y, 100), 2), nil
+		return appendPadded(dst, max(y, -y)%100, 2)
 	}
 	limit := int64(1)
 	for range n {
@@ -142,7 +134,7 @@ func appendYear(dst []byte, y int64, n int) ([]byte, error) {
 	case n >= 4 && y >= limit:
 		dst = append(dst, '+')
 	}
-	return appendPadded(dst, y, n), nil
+	return appendPadded(dst, y, n)
 }
 
 // appendNamed writes one or two letters as a number, three as the first letters
@@ -166,8 +158,7 @@ func (it *item) formatZone(dst []byte, t moment, z *zone) []byte {
 		if z.loc == nil {
 			return append(dst, "UTC"...)
 		}
-		name, _ := time.Unix(t.instant, 0).In(z.loc).Zone()
-		return append(dst, name...)
+		return append(dst, z.abbreviation(t.instant)...)
 	case 'O':
 		return appendGMT(dst, t.off, n == 4)
 	case 'X':
@@ -182,6 +173,17 @@ func (it *item) formatZone(dst []byte, t moment, z *zone) []byte {
 		return appendISO(dst, t.off, 5, "Z")
 	}
 	return appendISO(dst, t.off, 2, "")
+}
+
+// abbreviation returns the short name, also for the time before there was one.
+func (z *zone) abbreviation(instant int64) string {
+	name, _ := time.Unix(instant, 0).In(z.loc).Zone()
+	for month := time.January; name == "LMT" && month <= time.July; month += 6 {
+		if t := time.Date(2000, month, 1, 0, 0, 0, 0, z.loc); !t.IsDST() {
+			name, _ = t.Zone()
+		}
+	}
+	return name
 }
 
 func (z *zone) name() string {

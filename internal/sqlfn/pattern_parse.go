@@ -227,7 +227,7 @@ func (it *item) readZone(s string, f *fields, zones *timeParser) (rest string, o
 	case it.letter == 'O', it.letter == 'Z':
 		off, rest, ok = readGMT(s, it.letter == 'Z' || n == 4)
 	default:
-		return readZoneName(s, f, zones)
+		return it.readZoneName(s, f, zones)
 	}
 	if !ok {
 		return s, false
@@ -296,8 +296,16 @@ func readGMT(s string, full bool) (off int, rest string, ok bool) {
 	return off, rest[end:], ok
 }
 
+// abbreviations are the zones that short names in texts mean.
+var abbreviations = map[string]string{
+	"PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "MST": "America/Denver", "MDT": "America/Denver",
+	"CST": "America/Chicago", "CDT": "America/Chicago", "EST": "America/New_York", "EDT": "America/New_York",
+	"AKST": "America/Anchorage", "AKDT": "America/Anchorage", "WET": "Europe/Lisbon", "WEST": "Europe/Lisbon",
+	"CET": "Europe/Paris", "CEST": "Europe/Paris", "EET": "Europe/Bucharest", "EEST": "Europe/Bucharest",
+}
+
 // readZoneName reads the longest name or offset that is a zone's.
-func readZoneName(s string, f *fields, zones *timeParser) (rest string, ok bool) {
+func (it *item) readZoneName(s string, f *fields, zones *timeParser) (rest string, ok bool) {
 	end := 0
 	for end < len(s) {
 		r, n := utf8.DecodeRuneInString(s[end:])
@@ -307,7 +315,11 @@ func readZoneName(s string, f *fields, zones *timeParser) (rest string, ok bool)
 		end += n
 	}
 	for ; end > 0; end-- {
-		if z, ok := zones.zone(s[:end]); ok {
+		name := s[:end]
+		if long, ok := abbreviations[name]; ok && it.letter == 'z' {
+			name = long
+		}
+		if z, ok := zones.zone(name); ok {
 			f.zone = z
 			return s[end:], true
 		}

@@ -3,6 +3,7 @@ package sqlfn
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deltalog/deltalog/internal/vec"
@@ -155,6 +156,10 @@ func (b *binding) constInt(i int, what string) (v int, isNull bool, err error) {
 			return int(l), false, nil
 		}
 		return 0, false, fmt.Errorf("argument %d, %s, is %d, want an int", i+1, what, l)
+	case schema.KindString:
+		if l, err := strconv.ParseInt(trimSpace(string(c.At(0))), 10, 32); err == nil {
+			return int(l), false, nil
+		}
 	}
 	return 0, false, fmt.Errorf("argument %d, %s, is %v, want an integer constant", i+1, what, b.args[i])
 }

@@ -1,6 +1,7 @@
 package sqlfn
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -48,6 +49,9 @@ func resolveRound(mode rounding) resolver {
 			}
 		}
 		null = null || len(to) == 2 && b.args[1].Kind() == schema.KindVoid
+		if null && mode >= toFloor {
+			return Signature{}, errors.New("argument 2, the scale, is null")
+		}
 		result := to[0]
 		if d, ok := result.(schema.Decimal); ok && !null {
 			result = roundedType(d, scale)

@@ -2,6 +2,7 @@ package sqlfn
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"unicode/utf8"
 
@@ -202,7 +203,10 @@ func evalPad(c *call, left bool) (*vec.Vec, error) {
 		with = textOf(c.args[2])
 	}
 	return eachText(c, func(dst []byte, i int) ([]byte, error) {
-		s, with, n := s.at(i), with.at(i), int64(max(n.at(i), 0))
+		s, with, n := s.at(i), with.at(i), int64(n.at(i))
+		if binary && n < 0 {
+			return nil, fmt.Errorf("length %d of a binary, want 0 or more", n)
+		}
 		missing := n - int64(count(s, binary))
 		if missing <= 0 || len(with) == 0 {
 			_, to := substring(s, 1, n, binary)

@@ -72,7 +72,7 @@ func evalDateFormat(c *call, f *formats) (*vec.Vec, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.format(dst, momentOf(in.at(i), z), z)
+		return p.format(dst, momentOf(in.at(i), z), z), nil
 	})
 }
 
@@ -87,7 +87,7 @@ func evalFromUnix(c *call, f *formats) (*vec.Vec, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.format(dst, momentOf(micros, z), z)
+		return p.format(dst, momentOf(micros, z), z), nil
 	})
 }
 
@@ -211,7 +211,8 @@ func resolveToTimestamp(try bool) resolver {
 }
 
 // resolveUnixTimestamp resolves unix_timestamp() and that of a date, timestamp or
-// text.
+// text. Parts of a second are cut off towards 1970, and a wall clock is UTC's, as
+// in Spark.
 func resolveUnixTimestamp(b *binding) (Signature, error) {
 	if len(b.args) == 0 {
 		return strict(nil, schema.Long, func(c *call) (*vec.Vec, error) {
@@ -229,15 +230,7 @@ func resolveUnixTimestamp(b *binding) (Signature, error) {
 	if schemavec.Layout(to[0]) == vec.Int64 {
 		return strict(to, schema.Long, func(c *call) (*vec.Vec, error) {
 			in := colOf[int64](c.args[0])
-			ntz := to[0].Kind() == schema.KindTimestampNTZ
-			z := newZone(c.env.location())
-			return each(c, vec.Int64, func(i int) (int64, error) {
-				seconds := floorDiv(in.at(i), microsPerSecond)
-				if ntz {
-					seconds = z.instant(seconds, noOffset)
-				}
-				return seconds, nil
-			})
+			return each(c, vec.Int64, func(i int) (int64, error) { return in.at(i) / microsPerSecond, nil })
 		}), nil
 	}
 	f := &formats{parsing: true}
@@ -245,7 +238,7 @@ func resolveUnixTimestamp(b *binding) (Signature, error) {
 		read := c.reader(f, "timestamp")
 		return each(c, vec.Int64, func(i int) (int64, error) {
 			micros, err := read(i)
-			return floorDiv(micros, microsPerSecond), err
+			return micros / microsPerSecond, err
 		})
 	}), nil
 }

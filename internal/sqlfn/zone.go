@@ -6,20 +6,22 @@ import (
 	"time"
 )
 
-// A zone turns instants into wall clocks and back. It keeps the last span of
-// time with one offset, so that a column of neighbouring times is cheap. It is
-// not safe for concurrent use.
+// A zone turns instants into wall clocks and back. It keeps spans of time with one
+// offset, since asking the location for one is slow. It is not safe for
+// concurrent use.
 type zone struct {
-	loc      *time.Location // nil: UTC
-	from, to int64          // seconds since 1970
-	off      int64          // seconds east of UTC in [from, to)
+	loc   *time.Location // nil: UTC
+	spans *[1024]span    // by 48 days
 }
+
+// A span is the seconds since 1970 in [from, to), off seconds east of UTC.
+type span struct{ from, to, off int64 }
 
 func newZone(loc *time.Location) *zone {
 	if loc == nil || loc == time.UTC {
 		return &zone{}
 	}
-	return &zone{loc: loc}
+	return &zone{loc: loc, spans: new([1024]span)}
 }
 
 // offset returns the seconds east of UTC at an instant.
@@ -27,20 +29,20 @@ func (z *zone) offset(seconds int64) int64 {
 	if z.loc == nil {
 		return 0
 	}
-	if seconds >= z.from && seconds < z.to {
-		return z.off
+	sp := &z.spans[seconds>>22&1023]
+	if seconds < sp.from || seconds >= sp.to {
+		t := time.Unix(seconds, 0).In(z.loc)
+		_, off := t.Zone()
+		*sp = span{seconds, seconds + 1, int64(off)}
+		start, end := t.ZoneBounds()
+		if !start.IsZero() {
+			sp.from = start.Unix()
+		}
+		if !end.IsZero() {
+			sp.to = end.Unix()
+		}
 	}
-	t := time.Unix(seconds, 0).In(z.loc)
-	_, off := t.Zone()
-	start, end := t.ZoneBounds()
-	z.from, z.to, z.off = seconds, seconds+1, int64(off)
-	if !start.IsZero() {
-		z.from = start.Unix()
-	}
-	if !end.IsZero() {
-		z.to = end.Unix()
-	}
-	return z.off
+	return sp.off
 }
 
 // wall returns what the clock shows at an instant, as if it were UTC.
