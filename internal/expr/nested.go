@@ -124,9 +124,9 @@ func (b *binder) element(e Expr, x, i node, how int) (node, error) {
 				continue
 			}
 			from, to := span32(v, k)
-			p, err := position(at.at(k), to-from, how)
-			if err != "" {
-				return nil, rowError(k, "position %d is %s an array of %d elements", at.at(k), err, to-from)
+			p, wrong := position(at.at(k), to-from, how)
+			if wrong != "" {
+				return nil, rowError(k, "element %d of an array of %d elements: %s", at.at(k), to-from, wrong)
 			}
 			if p >= 0 {
 				idx[k] = int32(from + p)
@@ -146,7 +146,7 @@ func position(i int64, n, how int) (p int, wrong string) {
 	from1 := how == elementFrom1 || how == elementOrNull1
 	switch {
 	case from1 && i == 0:
-		return -1, "no position, which begin with 1, in"
+		return -1, "the first is 1"
 	case from1 && i > 0:
 		i--
 	case from1:
@@ -158,7 +158,7 @@ func position(i int64, n, how int) (p int, wrong string) {
 	if how == elementOrNull0 || how == elementOrNull1 {
 		return -1, ""
 	}
-	return -1, "outside"
+	return -1, "there is none"
 }
 
 func takeTyped(v *vec.Vec, idx []int32, t schema.DataType) (*vec.Vec, error) {

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -180,7 +181,11 @@ func compileRegex(pattern string) (matcher, error) {
 	}
 	r, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, errors.New("not a regular expression (RE2): " + clip(err.Error()))
+		reason := err.Error()
+		if bad := (*syntax.Error)(nil); errors.As(err, &bad) {
+			reason = bad.Code.String()
+		}
+		return nil, errors.New("not a regular expression (RE2): " + clip(reason))
 	}
 	return r.Match, nil
 }
