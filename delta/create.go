@@ -148,6 +148,9 @@ func (t *Table) define(s *schema.Struct, o *CreateOptions) (*txlog.Protocol, *tx
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := trackRows(props, s, t.opts.Env.NewID); err != nil {
+		return nil, nil, err
+	}
 	proto, err := protocolFor(s, props)
 	if err != nil {
 		return nil, nil, err

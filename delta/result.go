@@ -32,6 +32,9 @@ type Result struct {
 	// Partitions are those that were written or emptied: "ds=2026-01-05".
 	Partitions []string
 	Key        string
+	// Rows says what an operation on rows did to them (Merge, Update, Delete and the
+	// like); nil for writes of files.
+	Rows *RowCounts
 	// Warnings are failures after the commit, or while removing staged files; they
 	// do not change the outcome.
 	Warnings []error

@@ -25,6 +25,19 @@ type Key struct {
 	Version  int64 // ≥ 0
 	Sequence bool
 	OnReplay ReplayPolicy // named keys only
+	// Look is what the table had under AppID when this work was begun. Work that
+	// is planned again on a newer snapshot carries it along: another use of the key
+	// since then is that of another attempt, and fences this one. Nil: the snapshot
+	// that the key is checked on is the first.
+	Look *Look
+}
+
+// A Look is what a table had under a key.
+type Look struct{ Txn *SetTransaction } // nil: nothing
+
+// since reports whether prior was recorded after the look.
+func (l *Look) since(prior *SetTransaction) bool {
+	return l != nil && (l.Txn == nil || !sameTxn(l.Txn, prior))
 }
 
 // A ReplayPolicy says what to do when a named key was used before.
@@ -115,7 +128,7 @@ func (s *Snapshot) CheckKey(ctx context.Context, k *Key) (done bool, at Version,
 	if err != nil || prior == nil {
 		return false, NoVersion, err
 	}
-	done, err = k.replay(prior.Version, NoVersion, false)
+	done, err = k.replay(prior.Version, NoVersion, k.Look.since(prior))
 	var ke *KeyError
 	if !done && !errors.As(err, &ke) {
 		return false, NoVersion, err
