@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/deltalog/deltalog/internal/sqlfn"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -212,7 +213,12 @@ func show(e Expr) string {
 	if e == nil {
 		return "the expression"
 	}
-	return clip(e.String())
+	const most = 200
+	s := e.String()
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 // meet returns valid less the nulls of v. It takes valid over.

@@ -105,7 +105,8 @@ func (p *parser) postfix(pos at, x Expr) Expr {
 	}
 }
 
-// castTo returns the cast of x. That of a text is a literal.
+// castTo returns the cast of x. That of a text is a literal, but for a decimal
+// with fewer digits than its type has.
 func (p *parser) castTo(pos at, x Expr, typ schema.DataType, try bool) Expr {
 	if p.err != nil {
 		return True
@@ -114,8 +115,11 @@ func (p *parser) castTo(pos at, x Expr, typ schema.DataType, try bool) Expr {
 		v, err := castLiteral(l.value.Text(), typ, p.loc)
 		if err != nil {
 			p.fail(l.Pos(), "%v", err)
+			return True
 		}
-		return &literal{pos, v}
+		if literalType(v) == typ {
+			return &literal{pos, v}
+		}
 	}
 	return &castTo{pos, x, typ, try}
 }
