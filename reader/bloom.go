@@ -103,4 +103,3 @@ func (s *Scan) only(column []string) (want *schema.Struct, path []string, err er
 	}
 	return want, path, nil
 }
-

@@ -297,7 +297,7 @@ func (f *fileScan) assemble(b *pqread.Batch) (out FileBatch, err error) {
 	var sel *vec.Bitmap // nil: all rows
 	if f.where != nil {
 		if sel, err = f.where.Eval(cols, rows); err != nil {
-			return out, err
+			return out, placed(err, b.Positions)
 		}
 		rows = sel.Count()
 		f.s.metrics.tested.Add(int64(b.Rows))
@@ -336,6 +336,25 @@ func (f *fileScan) assemble(b *pqread.Batch) (out FileBatch, err error) {
 	}
 	out.RecordBatch = array.NewRecordBatch(names, arrays, int64(rows))
 	return out, nil
+}
+
+// placed makes the row that an expression failed on one of the file instead of a
+// batch, whose rows are at the given positions.
+func placed(err error, at []pqread.Range) error {
+	bad := (*expr.EvalError)(nil)
+	if !errors.As(err, &bad) {
+		return err
+	}
+	e, left := *bad, int64(bad.Row)
+	for _, r := range at {
+		if n := r.End - r.Start; left >= n {
+			left -= n
+			continue
+		}
+		e.Row = int(r.Start + left)
+		break
+	}
+	return &e
 }
 
 // typed gives a column that the file lacks the layout of its type.

@@ -46,7 +46,7 @@ func (f *fileScan) survivors(ctx context.Context, group int, sel pqread.Selectio
 		}
 		keep, err := f.where.Eval(cols, b.Rows)
 		if err != nil {
-			return nil, err
+			return nil, placed(err, b.Positions)
 		}
 		passed += int64(keep.Count())
 		left = appendRows(left, b.Positions, begin, keep)

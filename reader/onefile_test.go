@@ -19,6 +19,7 @@ import (
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
 	"github.com/deltalog/deltalog/internal/dv"
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/internal/pqwrite"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -287,12 +288,12 @@ func rowsOf(rec arrow.RecordBatch, at []int64) (out []row) {
 // leave rows out: deletion vectors, conditions, positions and exceptions.
 func TestReadFileGivesTheRowsThatANaiveReaderGives(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		rows := []int64{0, 1, 40, 3000, 9000, 80_000}[r.IntN(6)]
+		rows := []int64{0, 1, 40, 300, 3000, 3000, 9000, 80_000}[r.IntN(8)] // of 80,000, pages are pruned
 		m := newFileModel(t, r, rows)
 		snap := load(t, m.store)
-		for range 8 {
+		for range 6 {
 			readAgain(t, r, m, snap, fmt.Sprintf("seed %d, %d rows", seed, rows))
 		}
 	}
@@ -470,6 +471,39 @@ func TestRowIDsWithoutAPlace(t *testing.T) {
 	require.ErrorContains(t, err, "a column _ROW_ID of its own")
 	s = scan(t, load(t, st), nil)
 	require.ErrorContains(t, drain(t.Context(), s, taken.add, &reader.FileOptions{RowIDs: true}), "a column _ROW_ID of its own")
+}
+
+// TestConditionsMayCallTheTableByName resolves t.id to the column id.
+func TestConditionsMayCallTheTableByName(t *testing.T) {
+	t.Parallel()
+	snap := load(t, newTable(t, rows("a", 0, 100)))
+	for _, sql := range []string{"t.id < 5", "T.id < 5 AND id >= 0", "target.ID < 5 AND t.day = 'a'"} {
+		s := scan(t, snap, &reader.Options{Where: where(t, sql), Names: []string{"t", "target"}, Columns: []string{"id"}})
+		got, err := ids(t.Context(), s)
+		require.NoError(t, err)
+		require.Equal(t, []int64{0, 1, 2, 3, 4}, got, sql)
+		require.True(t, s.MayMatch(onlyFile(t, s)))
+		_, err = reader.New(snap, &reader.Options{Where: where(t, sql)})
+		require.Error(t, err, sql)
+	}
+}
+
+// TestConditionsThatFailNameTheRow: of the file, not of a batch.
+func TestConditionsThatFailNameTheRow(t *testing.T) {
+	t.Parallel()
+	var m *fileModel
+	for seed := uint64(0); m == nil || m.dead == nil || m.dead.Contains(2000); seed++ {
+		m = newFileModel(t, rand.New(rand.NewPCG(seed, 13)), 3000)
+	}
+	s := scan(t, load(t, m.store), &reader.Options{Where: where(t, "1 / (id - 4000) > 0"), BatchRows: 100})
+	err := drain(t.Context(), s, m.add, nil)
+	bad := (*expr.EvalError)(nil)
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, 2000, bad.Row)
+	require.ErrorContains(t, err, "f.parquet")
+	require.NoError(t, drain(t.Context(), s, m.add, &reader.FileOptions{Except: dv.Of(2000)}))
+	_, err = ids(t.Context(), s)
+	require.ErrorContains(t, err, "f.parquet")
 }
 
 // TestReadFileFailuresNameTheFile fails each call that reading a file makes.
