@@ -6,12 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -20,7 +21,6 @@ import (
 
 	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog/logstore"
-	"github.com/deltalog/deltalog/txlog/logstore/localstore"
 )
 
 // Scripts run deltactl as a process of its own: this test's binary, under other names.
@@ -39,9 +39,12 @@ func TestMain(m *testing.M) {
 		},
 		// After its input stdin neither ends nor goes on.
 		"deltactl-waiting": func() { withStdin(func() {}) },
-		// The same, and a signal comes.
-		"deltactl-interrupted": func() { withStdin(func() { signalSelf(syscall.SIGINT) }) },
-		"deltactl-terminated":  func() { withStdin(func() { signalSelf(syscall.SIGTERM) }) },
+		// The same, and a signal comes, or comes when the store is lost.
+		"deltactl-interrupted": func() {
+			atLoss = sync.OnceFunc(func() { signalSelf(syscall.SIGINT) })
+			withStdin(atLoss)
+		},
+		"deltactl-terminated": func() { withStdin(func() { signalSelf(syscall.SIGTERM) }) },
 	})
 }
 
@@ -75,10 +78,13 @@ func (e *endless) Read(p []byte) (int, error) {
 	select {}
 }
 
-// lost opens a store on local disk that applies the first commit but says that it
-// failed, and whose log cannot be read from then on.
-func lost(_ context.Context, url string) (logstore.Store, error) {
-	s, err := localstore.Open(strings.TrimPrefix(url, "lost://"), nil)
+// atLoss is called when the log of a lost store is to be read.
+var atLoss = func() {}
+
+// lost opens the store whose URL follows lost://. It applies the first commit but
+// says that it failed, and its log cannot be read from then on.
+func lost(ctx context.Context, url string) (logstore.Store, error) {
+	s, err := logstore.Open(ctx, strings.TrimPrefix(url, "lost://"))
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +92,7 @@ func lost(_ context.Context, url string) (logstore.Store, error) {
 	return faultstore.New(s, func(c faultstore.Call) faultstore.Fault {
 		switch {
 		case broken && !c.Mutates():
+			atLoss()
 			return faultstore.Fail(errors.New("the network is gone"))
 		case c.Verb == logstore.VerbPutIfAbsent && strings.HasSuffix(c.Name, ".json") && !strings.Contains(c.Name, "00000.json"):
 			broken = true
@@ -107,11 +114,19 @@ func TestScripts(t *testing.T) {
 		WorkdirRoot:   root,
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": runsWith, "json": jsonHas, "lines": lines, "files": filesBelow, "cut": cut,
+			"code": runsWith, "json": jsonHas, "lines": lines,
+			"files": filesBelow, "absent": absent, "put": put, "cut": cut, "remove": remove, "refuse": refuse,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "local" {
+				return false, fmt.Errorf("no such condition: %s", cond)
+			}
+			return !onServer(), nil
 		},
 		Setup: func(env *testscript.Env) error {
 			flights, err := filepath.Abs("../../testdata/flights")
 			env.Setenv("FLIGHTS", flights)
+			giveTables(env)
 			return errors.Join(err, os.Chmod(env.WorkDir, 0o755))
 		},
 	})
@@ -211,31 +226,4 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	if n := strings.Count(ts.ReadFile(args[0]), "\n"); strconv.Itoa(n) != args[1] {
 		ts.Fatalf("%s has %d lines, want %s", args[0], n, args[1])
 	}
-}
-
-// filesBelow counts files below a directory by their ending: files t .parquet 3
-func filesBelow(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: files dir ending N")
-	}
-	n := 0
-	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasSuffix(path, args[1]) {
-			n++
-		}
-		return err
-	}))
-	if strconv.Itoa(n) != args[2] {
-		ts.Fatalf("%d files below %s end in %s, want %s", n, args[0], args[1], args[2])
-	}
-}
-
-// cut makes a file end early: cut a.parquet 100
-func cut(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: cut file bytes")
-	}
-	n, err := strconv.ParseInt(args[1], 10, 64)
-	ts.Check(err)
-	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
 }
