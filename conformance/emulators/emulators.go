@@ -7,6 +7,7 @@ package emulators
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -72,8 +73,13 @@ func (s *Server) Env() []string {
 // Open opens the store at url through the SDK. A timeout of 0 means the default.
 func (s *Server) Open(ctx context.Context, url string, timeout time.Duration) (logstore.Store, error) {
 	if s.Kind == "gs" {
+		// As the driver's own client, but without credentials. A hanging upload ends
+		// by this time-out only: the client's own retries last half a minute each.
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = 64
+		transport.ResponseHeaderTimeout = cmp.Or(timeout, 30*time.Second)
 		return gcs.Open(ctx, url, &gcs.Options{
-			HTTPClient: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()},
+			HTTPClient: &http.Client{Transport: transport},
 			Endpoint:   s.URL + "/storage/v1/", RequestTimeout: timeout,
 		})
 	}

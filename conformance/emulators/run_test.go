@@ -2,6 +2,7 @@ package emulators
 
 import (
 	"context"
+	"flag"
 	"os/exec"
 	"testing"
 
@@ -12,6 +13,11 @@ import (
 
 func TestMain(m *testing.M) {
 	tabletest.Worker()
+	// Most tests wait for answers that a fault keeps back, not for a processor. The
+	// flag on the command line still wins.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	storetest.Main(m, func(location string) (logstore.Store, error) {
 		return logstore.Open(context.Background(), location)
 	})
