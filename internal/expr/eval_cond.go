@@ -108,7 +108,14 @@ func (c boolCompare) eval(in *inputs) (truth, error) {
 	if err != nil {
 		return truth{}, err
 	}
-	y, err := c.y.eval(in)
+	var skip []uint64 // rows that are null whatever y is
+	if c.op != EqNullSafe && c.y.fallible() {
+		skip = in.all()
+		for i := range skip {
+			skip[i] &^= x.yes[i] | x.no[i]
+		}
+	}
+	y, err := undecided(c.y, in, skip)
 	if err != nil {
 		return truth{}, err
 	}
