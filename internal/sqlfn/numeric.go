@@ -23,10 +23,10 @@ func numberFuncs() []def {
 			return x
 		})},
 		{"sqrt", doubles(math.Sqrt)},
-		{"exp", doubles(math.Exp)},
+		{"exp", doubles(javaExp)},
 		{"ln", logarithm(math.Log)},
-		{"log10", logarithm(math.Log10)},
-		{"log2", logarithm(math.Log2)},
+		{"log10", logarithm(javaLog10)},
+		{"log2", logarithm(javaLog2)},
 		{"power pow", fixed(schema.Double, func(c *call) (*vec.Vec, error) {
 			x, y := colOf[float64](c.args[0]), colOf[float64](c.args[1])
 			return each(c, vec.Float64, func(i int) (float64, error) { return power(x.at(i), y.at(i)), nil })

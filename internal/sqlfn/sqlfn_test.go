@@ -33,8 +33,11 @@ func TestBindSaysWhatItWants(t *testing.T) {
 		{"substring", []schema.DataType{array, schema.Integer}, "substring: argument 1 is array<int>, want a string or binary"},
 		{"year", []schema.DataType{schema.Integer}, "year: argument 1 is int, want a date"},
 		{"hash", nil, "hash: got 0 arguments, want 1 or more"},
-		{"hash", []schema.DataType{&schema.Array{Element: &schema.Map{Key: schema.String, Value: schema.Integer}}},
-			"hash: argument 1 is array<map<string,int>>, and there is no hash of map<string,int>"},
+		{
+			"hash",
+			[]schema.DataType{&schema.Array{Element: &schema.Map{Key: schema.String, Value: schema.Integer}}},
+			"hash: argument 1 is array<map<string,int>>, and there is no hash of map<string,int>",
+		},
 		{"round", []schema.DataType{schema.Double, schema.Integer}, "round: argument 2, the scale, must be a constant"},
 		{"date_part", []schema.DataType{schema.String, schema.Date}, "date_part: argument 1, the field, must be a constant"},
 		{"array_contains", []schema.DataType{array, schema.Date}, "array_contains: argument 2 is date, want int, as the elements of argument 1"},
