@@ -54,11 +54,11 @@ func Compile(text string, s *schema.Struct, o *Options) (Expr, *Predicate, error
 		return nil, nil, err
 	}
 	p, err := Bind(e, s, o)
-	return e, p, withText1(err, text)
+	return e, p, showing(err, text)
 }
 
-// withText1 completes an error of binding with the text that was parsed.
-func withText1(err error, text string) error {
+// showing completes an error of binding with the text that was parsed.
+func showing(err error, text string) error {
 	if bad := (*Error)(nil); errors.As(err, &bad) {
 		bad.Text = text
 	}

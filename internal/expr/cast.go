@@ -215,7 +215,7 @@ func partsCaster(casters []caster) caster {
 			if err != nil {
 				return nil, err
 			}
-			out.Children[i] = c
+			out.Children[i] = withValid(c, child.Valid, child.Off)
 		}
 		return &out, nil
 	}

@@ -373,7 +373,7 @@ func (g generator) truth(depth int) Expr {
 func TestValuesAgreeWithTheReference(t *testing.T) {
 	t.Parallel()
 	var failed, compared, spared int
-	for seed := range uint64(6000) {
+	for seed := range uint64(2500) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		g := generator{r}
 		k := []schema.Kind{schema.KindLong, schema.KindDouble, schema.KindString, schema.KindBoolean}[r.IntN(4)]
@@ -406,14 +406,14 @@ func TestValuesAgreeWithTheReference(t *testing.T) {
 	}
 	t.Log(failed, compared, spared)
 	require.Less(t, spared, compared/100)
-	require.Greater(t, compared, 100_000, "most have values")
-	require.Greater(t, failed, 100, "some fail")
+	require.Greater(t, compared, 40_000, "most have values")
+	require.Greater(t, failed, 50, "some fail")
 }
 
 // What is a value's text means the same value.
 func TestTextOfValuesMeansTheSame(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3000) {
+	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 12))
 		e := generator{r}.value(schema.KindString, 1+r.IntN(4))
 		again, err := Parse(e.String(), nil)
