@@ -307,7 +307,7 @@ var abbreviations = map[string]string{
 // readZoneName reads the longest name or offset that is a zone's.
 func (it *item) readZoneName(s string, f *fields, zones *timeParser) (rest string, ok bool) {
 	end := 0
-	for end < len(s) {
+	for end < min(len(s), 40) { // each length is looked up, and no zone's name is longer
 		r, n := utf8.DecodeRuneInString(s[end:])
 		if !(r < utf8.RuneSelf && (r-'0' <= 9 && r >= '0' || r|0x20 >= 'a' && r|0x20 <= 'z' || strings.ContainsRune("+-:_/~.", r))) {
 			break
