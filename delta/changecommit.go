@@ -60,11 +60,8 @@ func (c *change) report(res *txlog.CommitResult, err error) {
 			r.FilesRemoved++
 			r.BytesRemoved += f.add.Size
 		}
-		if f.unit.own != nil {
-			add(f.unit.own)
-		}
 	}
-	add(w.shared)
+	add(w.out)
 	if len(c.by.names) > 0 {
 		r.Partitions = slices.Sorted(maps.Keys(parts))
 	}
@@ -91,12 +88,9 @@ func (c *change) transaction(ctx context.Context) (*txlog.Transaction, error) {
 		if f.unit.desc != nil {
 			txn.Add(f.add.WithDV(f.unit.desc, f.unit.stats))
 		}
-		if f.unit.own != nil {
-			addFiles(txn, f.unit.own)
-		}
 	}
-	addFiles(txn, w.shared)
-	if len(units) == 0 && len(w.shared.files) == 0 {
+	addFiles(txn, w.out)
+	if len(units) == 0 && len(w.out.files) == 0 {
 		// Nothing is to be changed: a key is still recorded, so that a later
 		// attempt with other content is told from this one.
 		if o.Key == nil {

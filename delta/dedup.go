@@ -262,17 +262,10 @@ func (r *rewrite) thin(ctx context.Context, f *candidate) error {
 	if f.unit == nil {
 		return nil
 	}
-	if !r.vectors() {
-		f.unit.own = &sink{r: r, parallel: 1}
-	}
 	if r.cdf() {
 		o := &reader.FileOptions{}
 		for p := range f.unit.gone.Rows(0, 1<<62) {
 			o.Rows = append(o.Rows, p)
-		}
-		out := f.unit.own
-		if out == nil {
-			out = r.shared
 		}
 		for b, err := range r.whole.ReadFile(ctx, f.add, o) {
 			if err != nil {
@@ -282,7 +275,7 @@ func (r *rewrite) thin(ctx context.Context, f *candidate) error {
 			if err != nil {
 				return err
 			}
-			if err := out.changed("delete", rows.cols[:len(r.b.table.Fields)], rows.n); err != nil {
+			if err := r.out.changed("delete", rows.cols[:len(r.b.table.Fields)], rows.n); err != nil {
 				return err
 			}
 		}

@@ -44,7 +44,7 @@ type RowCounts struct {
 }
 
 // A rewrite is what an operation makes of the table's files. It outlives attempts:
-// a file that was looked at once is not looked at again as long as it is the same.
+// which rows of a file source rows meet is found out once.
 type rewrite struct {
 	c    *change
 	b    *binding
@@ -70,9 +70,10 @@ type rewrite struct {
 	// they have ended.
 	writing context.Context
 
-	shared *sink // rows that belong to no one file
-	vector *writer.DVWriter
-	clash  clashes
+	out      *sink
+	vector   *writer.DVWriter
+	inserted int64 // source rows that meet no row
+	clash    clashes
 }
 
 // A candidate is a file that may hold rows of the operation.
@@ -87,10 +88,8 @@ type candidate struct {
 
 // A unit is what becomes of one file.
 type unit struct {
-	key       txlog.FileKey
 	gone      *dv.Bitmap // rows that leave it
 	remove    bool       // without another in its place
-	own       *sink      // rows in its place; nil: they are in the shared sink
 	stats     string     // of the file with its new deletion vector
 	desc      *txlog.DVDescriptor
 	partition string
@@ -144,16 +143,11 @@ func (r *rewrite) plan(ctx context.Context, snap *txlog.Snapshot) error {
 // begin makes the scans, and forgets what was made for an older snapshot.
 func (r *rewrite) begin(ctx context.Context, snap *txlog.Snapshot) error {
 	r.snap = snap
-	if err := r.drop(ctx); err != nil {
+	if err := r.abort(ctx); err != nil {
 		return err
 	}
-	r.clash = clashes{}
+	r.clash, r.inserted = clashes{}, 0
 	r.partial.Store(false)
-	for _, f := range r.known {
-		if f.unit != nil && f.unit.gone.Cardinality() > 0 {
-			r.partial.Store(true)
-		}
-	}
 	table, err := snap.Schema()
 	if err != nil {
 		return err
@@ -172,7 +166,7 @@ func (r *rewrite) begin(ctx context.Context, snap *txlog.Snapshot) error {
 	if err := r.scans(); err != nil {
 		return err
 	}
-	r.shared = &sink{r: r}
+	r.out = &sink{r: r}
 	r.vector = writer.NewDVWriter(r.store(), r.c.t.opts.Env, r.snap.Properties())
 	return nil
 }
@@ -321,11 +315,6 @@ func (r *rewrite) list(ctx context.Context) error {
 	return nil
 }
 
-// fileKey identifies a file with its deletion vector.
-func fileKey(f *txlog.AddFile) txlog.FileKey {
-	return txlog.FileKey{Path: f.Path, DVID: f.DeletionVector.ID()}
-}
-
 // parallel calls f for each file, several at a time.
 func (r *rewrite) parallel(ctx context.Context, files []*candidate, f func(context.Context, *candidate) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -358,9 +347,6 @@ func (r *rewrite) parallel(ctx context.Context, files []*candidate, f func(conte
 func (r *rewrite) rewriteFiles(ctx context.Context) error {
 	var read, asWhole []*candidate
 	for _, f := range r.files {
-		if f.unit != nil && f.unit.key == fileKey(f.add) {
-			continue // decided in an earlier attempt
-		}
 		f.unit = nil
 		switch {
 		case r.goesWhole(f):
@@ -417,7 +403,7 @@ func (r *rewrite) unit(f *candidate) (*unit, error) {
 	if d := r.c.declared; d != nil && !d.has(f.add.PartitionValues) {
 		return nil, &PartitionError{Partition: r.c.by.format(f.add.PartitionValues), Row: -1, Want: d.text}
 	}
-	return &unit{key: fileKey(f.add), gone: dv.Of(), partition: r.c.by.format(f.add.PartitionValues)}, nil
+	return &unit{gone: dv.Of(), partition: r.c.by.format(f.add.PartitionValues)}, nil
 }
 
 // file decides about the rows of one file, and writes those that are new.
@@ -434,18 +420,14 @@ func (r *rewrite) file(ctx context.Context, f *candidate) error {
 	case len(p.rows) == 0:
 		scan = r.other
 	}
-	w := &fileWork{r: r, f: f, pairs: p, sink: r.shared}
-	w.u = &unit{key: fileKey(f.add), gone: dv.Of(), partition: r.c.by.format(f.add.PartitionValues)}
-	if !r.vectors() {
-		w.u.own = &sink{r: r, parallel: max(1, runtime.GOMAXPROCS(0)/r.workers())}
-		w.sink = w.u.own
-	}
+	w := &fileWork{r: r, f: f, pairs: p}
+	w.u = &unit{gone: dv.Of(), partition: r.c.by.format(f.add.PartitionValues)}
 	for b, err := range scan.ReadFile(ctx, f.add, o) {
 		if err != nil {
 			return err
 		}
 		if err := w.batch(ctx, b); err != nil {
-			return errors.Join(fmt.Errorf("file %s: %w", f.add.Path, err), w.abandon(ctx))
+			return fmt.Errorf("file %s: %w", f.add.Path, err)
 		}
 	}
 	f.unit = w.u
@@ -527,10 +509,6 @@ func (r *rewrite) copyRows(ctx context.Context, f *candidate) error {
 	if r.c.o.DryRun {
 		return nil
 	}
-	out := f.unit.own
-	if out == nil {
-		out = r.shared
-	}
 	for b, err := range r.whole.ReadFile(ctx, f.add, &reader.FileOptions{Except: f.unit.gone, RowIDs: r.tracksRows()}) {
 		if err != nil {
 			return err
@@ -541,7 +519,7 @@ func (r *rewrite) copyRows(ctx context.Context, f *candidate) error {
 		}
 		image := make([]*vec.Vec, len(r.b.schema.Fields))
 		copy(image, rows.cols[:len(r.b.table.Fields)])
-		if err := out.write(image, rows.ids, rows.commits, rows.n); err != nil {
+		if err := r.out.write(image, rows.ids, rows.commits, rows.n); err != nil {
 			return err
 		}
 	}
@@ -584,7 +562,7 @@ func (r *rewrite) inserts(ctx context.Context) error {
 			columns = append(columns, i)
 		}
 	}
-	w := &fileWork{r: r, sink: r.shared, u: &unit{}}
+	w := &fileWork{r: r, u: &unit{}}
 	for b, err := range r.c.src.Scan(ctx, columns, batchRows) {
 		if err != nil {
 			return err
@@ -605,7 +583,7 @@ func (r *rewrite) inserts(ctx context.Context) error {
 			return fmt.Errorf("source rows from %d on: %w", b.First, err)
 		}
 	}
-	r.shared.inserted = w.u.inserted
+	r.inserted = w.u.inserted
 	return nil
 }
 
@@ -625,14 +603,7 @@ func (r *rewrite) units() []*candidate {
 
 // finish completes all files.
 func (r *rewrite) finish(ctx context.Context) error {
-	for _, f := range r.units() {
-		if f.unit.own != nil {
-			if err := f.unit.own.close(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	if err := r.shared.close(ctx); err != nil {
+	if err := r.out.close(ctx); err != nil {
 		return err
 	}
 	if r.c.o.DryRun {
@@ -641,66 +612,22 @@ func (r *rewrite) finish(ctx context.Context) error {
 	return r.vector.Close(ctx)
 }
 
-// drop deletes what was written for an older snapshot and is of no use for the
-// new one: all but the rewritten files that are as they were.
-func (r *rewrite) drop(ctx context.Context) error {
-	live := map[txlog.FileKey]bool{}
-	if len(r.known) > 0 {
-		keep := func(f *txlog.AddFile) bool { return r.known[f.Path] != nil }
-		for add, err := range r.snap.Files(ctx, &txlog.FilesOptions{Keep: keep}) {
-			if err != nil {
-				return fmt.Errorf("files of version %d: %w", r.snap.Version(), err)
-			}
-			live[fileKey(add)] = true
-		}
-	}
+// abort deletes everything that was written. No commit may name it.
+func (r *rewrite) abort(ctx context.Context) error {
 	var errs []error
-	for _, f := range r.known {
-		if f.unit == nil {
-			continue
-		}
-		if r.c.dups != nil || f.unit.own == nil || f.unit.inserted > 0 || !live[f.unit.key] {
-			errs = append(errs, f.unit.abort(ctx))
-			f.unit = nil
-		}
-	}
-	return errors.Join(append(errs, r.dropShared(ctx))...)
-}
-
-func (r *rewrite) dropShared(ctx context.Context) error {
-	var errs []error
-	if r.shared != nil {
-		errs = append(errs, r.shared.abort(ctx))
+	if r.out != nil {
+		errs = append(errs, r.out.abort(ctx))
 	}
 	if r.vector != nil {
 		errs = append(errs, r.vector.Abort(ctx))
 	}
-	r.shared, r.vector = nil, nil
+	r.out, r.vector = nil, nil
 	return errors.Join(errs...)
-}
-
-// abort deletes everything that was written. No commit may name it.
-func (r *rewrite) abort(ctx context.Context) error {
-	errs := []error{r.dropShared(ctx)}
-	for _, f := range r.known {
-		if f.unit != nil {
-			errs = append(errs, f.unit.abort(ctx))
-			f.unit = nil
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (u *unit) abort(ctx context.Context) error {
-	if u.own == nil {
-		return nil
-	}
-	return u.own.abort(ctx)
 }
 
 // counts adds up what the units did.
 func (r *rewrite) counts(into *RowCounts) {
-	into.Inserted, into.Updated, into.Deleted, into.Unchanged, into.Copied, into.Vectors = r.shared.inserted, 0, 0, 0, 0, 0
+	into.Inserted, into.Updated, into.Deleted, into.Unchanged, into.Copied, into.Vectors = r.inserted, 0, 0, 0, 0, 0
 	for _, f := range r.files {
 		if u := f.unit; u != nil {
 			into.Inserted += u.inserted

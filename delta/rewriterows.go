@@ -143,14 +143,6 @@ type fileWork struct {
 	f     *candidate
 	u     *unit
 	pairs *pairList
-	sink  *sink
-}
-
-func (w *fileWork) abandon(ctx context.Context) error {
-	if w.u.own == nil {
-		return nil
-	}
-	return w.u.own.abort(context.WithoutCancel(ctx))
 }
 
 // batch decides about some rows of the file.
@@ -261,7 +253,7 @@ func (w *fileWork) delete(ctx context.Context, rows *rowSet) error {
 	rows = rows.filter(first)
 	w.r.partial.Store(true)
 	w.u.deleted += int64(rows.n)
-	return w.sink.changed("delete", w.old(rows), rows.n)
+	return w.r.out.changed("delete", w.old(rows), rows.n)
 }
 
 // old returns the table's columns of rows.
@@ -327,13 +319,13 @@ func (w *fileWork) update(ctx context.Context, c *boundClause, rows *rowSet) err
 	if err := complete(w.r.rules, w.r.rules.Begin(), image, n); err != nil {
 		return err
 	}
-	if err := w.sink.write(image, rows.ids, nil, n); err != nil {
+	if err := w.r.out.write(image, rows.ids, nil, n); err != nil {
 		return err
 	}
-	if err := w.sink.changed("update_preimage", w.old(rows), n); err != nil {
+	if err := w.r.out.changed("update_preimage", w.old(rows), n); err != nil {
 		return err
 	}
-	if err := w.sink.changed("update_postimage", image, n); err != nil {
+	if err := w.r.out.changed("update_postimage", image, n); err != nil {
 		return err
 	}
 	if len(c.insert) > 0 {
@@ -359,11 +351,10 @@ func (w *fileWork) insert(ctx context.Context, set []boundSet, rows *rowSet) err
 	if err := w.r.complete(image, rows.n); err != nil {
 		return err
 	}
-	// Rows that are new belong to no file, also if they come of rows that do.
-	if err := w.r.shared.write(image, nil, nil, rows.n); err != nil {
+	if err := w.r.out.write(image, nil, nil, rows.n); err != nil {
 		return err
 	}
-	return w.r.shared.changed("insert", image, rows.n)
+	return w.r.out.changed("insert", image, rows.n)
 }
 
 // generated reports whether the table computes a column.

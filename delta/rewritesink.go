@@ -20,15 +20,13 @@ import (
 // A sink takes new rows, and the changes for the change data feed. It writes
 // nothing before there is a row. It is safe for concurrent use.
 type sink struct {
-	r        *rewrite
-	parallel int // goroutines that encode; 0: all
+	r *rewrite
 
-	mu       sync.Mutex
-	data     *writer.Writer
-	cdc      *writer.Writer
-	files    []writer.DataFile
-	changes  []writer.DataFile
-	inserted int64
+	mu      sync.Mutex
+	data    *writer.Writer
+	cdc     *writer.Writer
+	files   []writer.DataFile
+	changes []writer.DataFile
 }
 
 func (r *rewrite) store() logstore.Store {
@@ -44,13 +42,9 @@ const changeType = "_change_type"
 // newWriter makes a writer of rows, or of changes.
 func (s *sink) newWriter(changes bool) (*writer.Writer, error) {
 	r := s.r
-	share := r.c.maxMemory() / 4
-	if s.parallel > 0 {
-		share /= int64(r.workers())
-	}
 	c := &writer.Config{
 		Store: r.store(), Schema: r.b.schema, PartitionColumns: r.c.by.names, Properties: r.snap.Properties(),
-		TargetFileSize: r.c.o.TargetFileSize, MaxMemory: share, Parallel: s.parallel, Env: r.c.t.opts.Env,
+		TargetFileSize: r.c.o.TargetFileSize, MaxMemory: r.c.maxMemory() / 4, Parallel: r.c.o.Parallel, Env: r.c.t.opts.Env,
 	}
 	if changes {
 		with := &schema.Struct{Fields: append(r.b.schema.Fields[:len(r.b.schema.Fields):len(r.b.schema.Fields)],
@@ -147,7 +141,7 @@ func (s *sink) close(ctx context.Context) error {
 		from *writer.Writer
 		to   *[]writer.DataFile
 	}{{s.data, &s.files}, {s.cdc, &s.changes}} {
-		if w.from == nil || *w.to != nil {
+		if w.from == nil {
 			continue
 		}
 		out, err := w.from.Close(ctx)

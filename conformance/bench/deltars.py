@@ -10,7 +10,7 @@ import time
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 
 def append(table, source):
@@ -22,6 +22,17 @@ def append(table, source):
 
 def replace(table, source):
     write_deltalake(table, pq.read_table(source), mode="overwrite", predicate="processing_date = '2026-01-15'")
+    return {}
+
+
+def merge(table, source):
+    t = DeltaTable(table).merge(pq.read_table(source), "t.order_id = s.order_id", source_alias="s", target_alias="t")
+    return t.when_matched_update_all().when_not_matched_insert_all().execute() and {}
+
+
+def delete(table, source):
+    """Deletes a row in a hundred, in files of snappy as ours are."""
+    DeltaTable(table).delete("customer_id % 100 = 7", writer_properties=WriterProperties(compression="SNAPPY"))
     return {}
 
 
@@ -56,5 +67,5 @@ def cpu():
 
 workload, *arguments = sys.argv[1:]
 wall, before = time.monotonic(), cpu()
-result = {"append": append, "replace": replace, "open": open_, "list": list_, "prune": prune, "commits": commits}[workload](*arguments)
+result = {"append": append, "replace": replace, "merge": merge, "delete": delete, "open": open_, "list": list_, "prune": prune, "commits": commits}[workload](*arguments)
 print(json.dumps({"cpu_s": cpu() - before, "wall_s": time.monotonic() - wall, "check": result}))

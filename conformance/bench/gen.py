@@ -2,6 +2,8 @@
 
   orders/part-NN.parquet    W1: 10 files of a million rows, 30 days mixed in each
   replace.parquet           W2: 350,000 rows of one of the days
+  upsert.parquet            W3: 100,000 rows of all days, 70 % of them with keys that the orders have
+  upsert-large.parquet      W3b: a million such rows
   log-json/                 W4: a table of 20,000 commits without a checkpoint; no data files
   log-checkpoint/           W4: a table of a million files in a checkpoint, and 3 commits after it
   tiny.parquet              W5: ten rows, appended again and again
@@ -55,6 +57,20 @@ def orders(rng, n, days, prefix=""):
         "is_gift": pa.array(rng.random(n) < .1),
         "note": text(notes, rng.integers(0, 5000, n), rng.random(n) < .8),
     })
+
+
+def upserts(rng, root, n, prefix):
+    """n rows, of which 70 % have the key and the day of an order, spread over all files."""
+    known = int(n * .7)
+    files = [pq.read_table(f"{root}/orders/part-{i:02d}.parquet", columns=["order_id", "processing_date"]) for i in range(10)]
+    orders_ = pa.concat_tables(files)
+    at = rng.choice(orders_.num_rows, known, replace=False)
+    old = orders_.take(pa.array(np.sort(at)))
+    days = np.concatenate([old["processing_date"].cast(pa.int32()).to_numpy(), FIRST_DAY + rng.integers(0, DAYS, n - known)]).astype(np.int32)
+    rows = orders(rng, n, days, prefix)
+    keys = pa.concat_arrays([old["order_id"].combine_chunks(), rows["order_id"].combine_chunks()[known:]])
+    rows = rows.set_column(0, "order_id", keys)
+    return rows.take(pa.array(rng.permutation(n)))
 
 
 def write(table, path):
@@ -136,7 +152,7 @@ def main():
     arguments.add_argument("--scale", type=float, default=1)
     a = arguments.parse_args()
     done = f"{a.dir}/done"
-    if os.path.exists(done) and open(done).read() == str(a.scale):
+    if os.path.exists(done) and open(done).read() == f"{a.scale} 2":
         return
     shutil.rmtree(a.dir, ignore_errors=True)
     per_file = int(1_000_000 * a.scale)
@@ -145,12 +161,14 @@ def main():
         write(orders(rng, per_file, FIRST_DAY + rng.integers(0, DAYS, per_file)), f"{a.dir}/orders/part-{i:02d}.parquet")
     n = int(350_000 * a.scale)
     write(orders(np.random.default_rng(2), n, np.full(n, FIRST_DAY + 14), "again: "), f"{a.dir}/replace.parquet")
+    for name, n, seed in [("upsert", 100_000, 3), ("upsert-large", 1_000_000, 4)]:
+        write(upserts(np.random.default_rng(seed), a.dir, int(n * a.scale), "changed: "), f"{a.dir}/{name}.parquet")
     log_json(f"{a.dir}/log-json", int(20_000 * a.scale))
     log_checkpoint(f"{a.dir}/log-checkpoint", int(1_000_000 * a.scale))
     tiny = pa.table({"id": pa.array(range(10), pa.int64()), "s": [f"row {k}" for k in range(10)], "v": [k / 2 for k in range(10)]})
     write(tiny, f"{a.dir}/tiny.parquet")
     with open(done, "w") as f:
-        f.write(str(a.scale))
+        f.write(f"{a.scale} 2")
 
 
 main()

@@ -40,11 +40,11 @@ def log_state(table):
     """Files, bytes and rows of a table that has no checkpoint yet, by its JSON commits."""
     live = {}
     for name in sorted(glob.glob(f"{table}/_delta_log/*.json")):
-        for text in open(name):
-            action = json.loads(text)
+        actions = [json.loads(text) for text in open(name)]
+        for action in sorted(actions, key=lambda a: "add" in a):
             if "add" in action:
                 a = action["add"]
-                live[a["path"]] = (a["size"], json.loads(a["stats"])["numRecords"])
+                live[a["path"]] = (a["size"], json.loads(a["stats"])["numRecords"] - (a.get("deletionVector") or {}).get("cardinality", 0))
             if "remove" in action:
                 live.pop(action["remove"]["path"], None)
     return {"files": len(live), "megabytes": round(sum(s for s, _ in live.values()) / 1e6, 1), "rows": sum(n for _, n in live.values())}
@@ -67,10 +67,25 @@ def workloads(a):
     data, commits = a.data, max(20, int(500 * a.scale))
     base = lambda side: (lambda table: clone(f"{a.work}/base-{side}", table))
     files = int(1_000_000 * a.scale) + 15
+
+    def vectors(side):
+        """The base table, which for us wants deletion vectors; delta-rs cannot write them."""
+        def make(table):
+            clone(f"{a.work}/base-{side}", table)
+            if side == "ours":
+                subprocess.run([a.ours, "vectors", table], check=True, stdout=subprocess.DEVNULL)
+        return make
+
+    rows = lambda t, c: log_state(t)
     return [
         Workload("W1", "append 10 M rows into 30 partitions", "append", 0.6, source=f"{data}/orders", check=lambda t, c: log_state(t)),
         Workload("W2", "replace one partition of 30, 350,000 rows (whole process)", "replace", 0.5, unit="process_cpu", source=f"{data}/replace.parquet",
                  prepare=base, check=lambda t, c: log_state(t)),
+        Workload("W3", "merge 100,000 rows by key into 10 M, 70 % of them known; files are rewritten", "merge", 1.0, source=f"{data}/upsert.parquet", prepare=base, check=rows),
+        Workload("W3v", "the same; ours with deletion vectors", "merge", 0.2, source=f"{data}/upsert.parquet", prepare=vectors, check=rows),
+        Workload("W3b", "merge 1,000,000 rows", "merge", 1.0, source=f"{data}/upsert-large.parquet", prepare=base, check=rows),
+        Workload("W7", "delete 1 % of the rows, in all files; files are rewritten", "delete", 1.0, prepare=base, check=rows),
+        Workload("W7v", "the same; ours with deletion vectors", "delete", 0.2, prepare=vectors, check=rows),
         Workload("W4a", "open a table of 20,000 JSON commits", "open", 0.3, source=f"{data}/log-json", check=lambda t, c: c),
         Workload("W4b", "open a table of 1,000,000 files in a checkpoint", "open", 0.3, source=f"{data}/log-checkpoint", check=lambda t, c: c),
         Workload("W4c", "open it and list all its files", "list", 0.3, source=f"{data}/log-checkpoint", check=lambda t, c: c),

@@ -21,7 +21,7 @@ import (
 func main() {
 	ctx, args := context.Background(), os.Args[1:]
 	run := map[string]func(context.Context, []string) (map[string]any, error){
-		"append": appendRows, "replace": replace, "commits": commits, "open": open, "list": list, "prune": prune,
+		"append": appendRows, "replace": replace, "merge": merge, "delete": deleteRows, "vectors": vectors, "commits": commits, "open": open, "list": list, "prune": prune,
 	}[args[0]]
 	wall, before := time.Now(), cpu()
 	check, err := run(ctx, args[1:])
@@ -74,6 +74,38 @@ func replace(ctx context.Context, args []string) (map[string]any, error) {
 		return nil, err
 	}
 	_, err = t.ReplacePartitions(ctx, src, &delta.WriteOptions{Partitions: []delta.Partition{delta.Part("processing_date", "2026-01-15")}})
+	return map[string]any{}, err
+}
+
+func merge(ctx context.Context, args []string) (map[string]any, error) {
+	src, err := files.Open(ctx, args[1:2], nil)
+	if err != nil {
+		return nil, err
+	}
+	t, err := delta.Open(ctx, args[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.Merge(src).OnColumns("order_id").WhenMatched().UpdateAll().WhenNotMatched().InsertAll().Run(ctx, nil)
+	return map[string]any{}, err
+}
+
+func deleteRows(ctx context.Context, args []string) (map[string]any, error) {
+	t, err := delta.Open(ctx, args[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.Delete(ctx, "customer_id % 100 = 7", nil)
+	return map[string]any{}, err
+}
+
+// vectors turns deletion vectors on.
+func vectors(ctx context.Context, args []string) (map[string]any, error) {
+	t, err := delta.Open(ctx, args[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.SetProperties(ctx, map[string]string{"delta.enableDeletionVectors": "true"}, nil)
 	return map[string]any{}, err
 }
 
