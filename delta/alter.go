@@ -62,7 +62,7 @@ func (t *Table) alter(ctx context.Context, op operation, o *AlterOptions, plan f
 		err = t.alterOnce(ctx, o, res, plan)
 	}
 	if err != nil {
-		res.Retryable = retryable(res.State, err, false)
+		res.Retryable = retryable(res.State, err, true) // a second time is no change, or refused
 		err = fmt.Errorf("delta: %s on %s: %w", op, t.URL(), err)
 	}
 	return res, err

@@ -43,6 +43,7 @@ func upgraded(p *txlog.Protocol, need []txlog.Feature) *txlog.Protocol {
 		all[f] = true
 	}
 	if p.MinWriterVersion < 7 {
+		all[txlog.FeatureAppendOnly], all[txlog.FeatureInvariants] = true, true // as every table since version 2
 		if old := legacyProtocol(p, all); old != nil {
 			return old
 		}

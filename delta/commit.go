@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -328,11 +329,13 @@ func (w *write) parameters(p *Prepared) map[string]string {
 
 // text returns v as JSON; quote returns s as a JSON string.
 func text(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // a < b is to be read as that
+	if err := e.Encode(v); err != nil {
 		return `""`
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func quote(s string) string { return text(s) }

@@ -173,11 +173,7 @@ func (r *rewrite) begin(ctx context.Context, snap *txlog.Snapshot) error {
 
 // promises compiles what the table promises of its rows.
 func (r *rewrite) promises() (*rules.Rules, error) {
-	p := r.snap.Protocol()
-	return rules.New(&rules.Table{
-		Schema: r.b.schema, Properties: r.snap.Metadata().Configuration,
-		Has: func(f string) bool { return p.HasWriterFeature(txlog.Feature(f)) },
-	}, &rules.Options{Now: r.c.opts.Now, Own: true})
+	return writer.Rules(r.snap.Protocol(), r.b.schema, r.snap.Properties(), &rules.Options{Now: r.c.opts.Now, Own: true})
 }
 
 func (r *rewrite) scans() (err error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/logstore"
@@ -49,7 +50,7 @@ func (s *sink) newWriter(changes bool) (*writer.Writer, error) {
 	if changes {
 		with := &schema.Struct{Fields: append(r.b.schema.Fields[:len(r.b.schema.Fields):len(r.b.schema.Fields)],
 			schema.Field{Name: changeType, Type: schema.String, Nullable: true})}
-		c.Schema, c.Directory = with, "_change_data"
+		c.Schema, c.Directory, c.Rules = with, "_change_data", rules.None(with) // the rows are or were the table's
 	} else {
 		c.Hidden, c.Rules = r.hidden(), r.rules
 		c.Admit = func(p writer.Partition, row int64) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
+	"github.com/deltalog/deltalog/writer"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -44,6 +45,8 @@ func TestExitCodes(t *testing.T) {
 		{&delta.PartitionError{}, 10},
 		{&delta.GuardError{}, 10},
 		{&schema.MismatchError{}, 10},
+		{&delta.ConstraintError{Constraint: "c", Err: errors.New("division by zero")}, 10},
+		{&writer.NullError{}, 10},
 		{&files.InputError{Err: errors.New("x")}, 10},
 		{errDeadline, 124},
 		{errInterrupted, 130},
