@@ -1,7 +1,9 @@
 package expr
 
 import (
+	"math"
 	"math/big"
+	"math/bits"
 
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -82,9 +84,56 @@ func (d decimalOp) fast(p, q schema.Decimal128) (r schema.Decimal128, ok bool) {
 		if ok1 && ok2 && d.a == d.b && d.to.Scale == d.a {
 			return schema.Decimal128FromInt64(m % n), true
 		}
+	case opDiv:
+		m, ok1 := p.Int64()
+		n, ok2 := q.Int64()
+		if shift := d.to.Scale + d.b - d.a; ok1 && ok2 && shift >= 0 && shift < len(pow10Uint64) && d.to.Scale <= 20 {
+			return divideInt64(m, n, pow10Uint64[shift])
+		}
 	}
 	return r, false
 }
+
+// divideInt64 returns m·by/n, half away from zero, if it is below 2^63.
+//
+// Spark rounds to [divideScale] digits before it rounds to the scale of the
+// result. For a divisor below 10^19 and a scale up to 20 that makes no
+// difference: a quotient that is not halfway is further from it than the first
+// rounding moves it.
+func divideInt64(m, n int64, by uint64) (r schema.Decimal128, ok bool) {
+	hi, lo := bits.Mul64(abs(m), by)
+	divisor := abs(n)
+	if hi >= divisor {
+		return r, false
+	}
+	quotient, rest := bits.Div64(hi, lo, divisor)
+	if rest >= divisor-rest {
+		quotient++
+	}
+	if quotient > math.MaxInt64 {
+		return r, false
+	}
+	r = schema.Decimal128FromInt64(int64(quotient))
+	if (m < 0) != (n < 0) {
+		r = r.Neg()
+	}
+	return r, true
+}
+
+func abs(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+var pow10Uint64 = func() (t [20]uint64) {
+	t[0] = 1
+	for i := 1; i < len(t); i++ {
+		t[i] = 10 * t[i-1]
+	}
+	return t
+}()
 
 // bigDecimals computes with numbers of any size. It keeps its memory from row to
 // row.

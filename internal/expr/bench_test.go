@@ -75,3 +75,34 @@ func BenchmarkPrune(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkValue(b *testing.B) {
+	batch, nullable := benchBatch(b, false), benchBatch(b, true)
+	for _, text := range []string{
+		"i64 + j64", "i64 * 2 + 1", "i64 / (j64 + 1)", "f64 * 2D", "dec + dec", "dec * dec", "dec / 3", "-i64",
+		"CASE WHEN i64 > 500 THEN f64 ELSE 0D END", "coalesce(i64, j64)", "CAST(i64 AS INT)", "CAST(i64 AS STRING)",
+		"CAST(CAST(i64 AS STRING) AS BIGINT)", "s || '-' || s", "upper(s)", "d + INTERVAL 1 MONTH", "array(i64, j64)[1]",
+		"if(i64 % 10 = 0, NULL, 100 / (i64 % 10))", "greatest(i64, j64)",
+	} {
+		e, err := Parse(text, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		v, err := BindValue(e, OneScope(testSchema), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		run := func(b *testing.B, batch []*vec.Vec) {
+			for b.Loop() {
+				if _, err := v.Eval(batch, benchRows); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
+		}
+		b.Run(text, func(b *testing.B) { run(b, batch) })
+		if text == "coalesce(i64, j64)" {
+			b.Run(text+" with nulls", func(b *testing.B) { run(b, nullable) })
+		}
+	}
+}

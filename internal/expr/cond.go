@@ -138,7 +138,9 @@ func (p *Predicate) WithConstants(values map[int]schema.Value) *Predicate {
 }
 
 // Constant returns whether p has the same value for every row, because it reads
-// no column that is not constant: [All] if true, [None] if false or null.
+// no column that is not constant: [All] if true, [None] if false or null. If p
+// cannot be computed, ok is false, and Eval says why, also of a batch without
+// columns.
 func (p *Predicate) Constant() (m Match, ok bool) {
 	c, ok := p.root.(constCond)
 	switch {

@@ -33,7 +33,8 @@ func init() {
 		"struct": {1, -1, (*binder).structOf}, "named_struct": {2, -1, (*binder).namedStruct},
 		"array": {0, -1, (*binder).array}, "map": {0, -1, (*binder).mapOf},
 		"element_at": {2, 2, at(elementFrom1)}, "try_element_at": {2, 2, at(elementOrNull1)}, "get": {2, 2, at(elementOrNull0)},
-		"size": {1, 1, (*binder).size}, "cardinality": {1, 1, (*binder).size},
+		"timestampadd": {3, 3, (*binder).timestampAdd},
+		"size":         {1, 1, (*binder).size}, "cardinality": {1, 1, (*binder).size},
 		"current_date": {0, 0, (*binder).session}, "curdate": {0, 0, (*binder).session},
 		"current_timestamp": {0, 0, (*binder).session}, "now": {0, 0, (*binder).session},
 		"localtimestamp": {0, 0, (*binder).session}, "current_timezone": {0, 0, (*binder).session},
@@ -71,6 +72,9 @@ func (b *binder) call(e *call, depth int) (node, error) {
 			return b.value(&castTo{e.at, e.args[0], t, false}, depth)
 		}
 		return nil, errorAt(e, "there is no function %s%s", clip(e.name), suggest(e.name))
+	}
+	if f.Name == "unix_timestamp" && len(e.args) == 0 && b.env.Now.IsZero() {
+		return nil, b.noTime(e)
 	}
 	args, err := b.values(e.args, depth)
 	if err != nil {
@@ -202,7 +206,7 @@ func (b *binder) session(e *call, _ int) (node, error) {
 		return literalNode(&literal{value: schema.StringValue(b.env.User)})
 	}
 	if b.env.Now.IsZero() {
-		return nil, errorAt(e, "%s is not known here: the time of the operation is not set", e.name)
+		return nil, b.noTime(e)
 	}
 	now := b.env.Now.UnixMicro()
 	switch e.name {
@@ -214,4 +218,37 @@ func (b *binder) session(e *call, _ int) (node, error) {
 		v = schema.TimestampValue(now)
 	}
 	return literalNode(&literal{value: v})
+}
+
+func (b *binder) noTime(e *call) error {
+	return errorAt(e, "%s is not known here: the time of the operation is not set", e.name)
+}
+
+// timestampAdd binds TIMESTAMPADD(unit, n, ts) as ts + n * INTERVAL 1 unit.
+func (b *binder) timestampAdd(e *call, depth int) (node, error) {
+	name, err := b.value(e.args[0], depth)
+	if err != nil {
+		return nil, err
+	}
+	text, _ := operand{nil, name}.constant()
+	u, _, ok := unitOf(text.Text())
+	if strings.EqualFold(text.Text(), "QUARTER") {
+		u, ok = unit{months: 3}, true
+	}
+	if !ok {
+		return nil, errorAt(e.args[0], "%s: the unit must be a constant such as DAY", show(e))
+	}
+	by := &interval{at: e.at, span: span{intervalMicros, u.micros}}
+	if u.months != 0 {
+		by.span = span{intervalMonths, u.months}
+	}
+	ts := e.args[2]
+	x, err := b.value(ts, depth)
+	if err != nil {
+		return nil, err
+	}
+	if x.typ().Kind() != schema.KindTimestampNTZ {
+		ts = &castTo{e.at, ts, schema.Timestamp, false}
+	}
+	return b.value(&arith{e.at, opAdd, ts, &arith{e.at, opMul, by, e.args[1]}}, depth)
 }

@@ -37,8 +37,14 @@ func (p *parser) call(pos at, name token) Expr {
 	case p.tok.word("DISTINCT"):
 		p.fail(p.tok.pos, "%s(DISTINCT …) is not a function of one row", lower)
 	}
-	e.args = append(e.args, p.or())
+	if lower == "position" { // whose IN is no comparison
+		e.args = append(e.args, p.sum())
+	} else {
+		e.args = append(e.args, p.or())
+	}
 	switch {
+	case lower == "position" && p.accept("IN"):
+		e.args = append(e.args, p.sum())
 	case (lower == "substring" || lower == "substr") && p.accept("FROM"):
 		e.args = append(e.args, p.or())
 		if p.accept("FOR") {

@@ -167,6 +167,7 @@ var parseCases = [][2]string{
 	{"TRIM(BOTH 'x' FROM a)", "btrim(a, 'x')"},
 	{"TRIM(LEADING FROM a)", "ltrim(a)"},
 	{"trim(a)", ""},
+	{"POSITION('a' IN s)", "position('a', s)"},
 	{"date_add(DAY, 1, d)", "timestampadd('DAY', 1, d)"},
 	{"date_add(d, 1)", ""},
 	{"CASE end WHEN 1 THEN end END", ""},

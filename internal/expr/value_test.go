@@ -400,12 +400,20 @@ func TestDatesAndIntervals(t *testing.T) {
 		{"INTERVAL 1 DAY", "bind: INTERVAL '1' DAY is an interval, which cannot be stored"},
 		{"CAST(INTERVAL 1 DAY AS INT)", "bind: CAST(INTERVAL '1' DAY AS INT): type interval day cannot be cast to type int"},
 		{"upper(INTERVAL 1 DAY)", "bind: upper(INTERVAL '1' DAY): functions do not take intervals"},
+		{"date_add(MONTH, 1, DATE '2026-01-31')", "timestamp 2026-02-28 00:00:00"},
+		{"dateadd(QUARTER, 1, TIMESTAMP_NTZ '2026-01-31 01:00:00')", "timestamp_ntz 2026-04-30 01:00:00"},
+		{"timestampadd(HOUR, -2, TIMESTAMP '2026-01-31 01:00:00')", "timestamp 2026-01-30 23:00:00"},
+		{"timestampadd(x, -2, TIMESTAMP '2026-01-31 01:00:00')", "bind: timestampadd('X', -2, TIMESTAMP '2026-01-31T01:00:00.000000Z'): the unit must be a constant such as DAY"},
+		{"EXTRACT(YEAR FROM DATE '2026-01-31')", "int 2026"},
+		{"upper('a' || position('b' IN 'abc'))", "string A2"},
+		{"unix_timestamp()", "bigint 1767608430"},
 		{"current_date()", "date 2026-01-05"},
 		{"CURRENT_DATE - INTERVAL 5 DAYS", "date 2025-12-31"},
 		{"now() = current_timestamp AND localtimestamp() = TIMESTAMP_NTZ '2026-01-05 10:20:30.123456'", "boolean true"},
 		{"current_user() || '@' || current_timezone()", "string ann@UTC"},
 	})
 	require.Equal(t, "bind: now is not known here: the time of the operation is not set", calculate(t, "now()", nil))
+	require.Equal(t, "bind: unix_timestamp is not known here: the time of the operation is not set", calculate(t, "unix_timestamp()", nil))
 	require.Equal(t, "bind: current_user is not known here", calculate(t, "current_user", nil))
 }
 
