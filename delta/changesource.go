@@ -150,7 +150,7 @@ func (c *change) dedupe(ctx context.Context) error {
 		for _, name := range c.o.Dedupe {
 			i := c.b.source.Find(name)
 			if i < 0 {
-				return fmt.Errorf("Dedupe: the source has no column %s; it has %s", name, strings.Join(columnNames(c.b.source), ", "))
+				return fmt.Errorf("option Dedupe: the source has no column %s; it has %s", name, strings.Join(columnNames(c.b.source), ", "))
 			}
 			order = append(order, join.Order{Column: i})
 		}

@@ -55,12 +55,15 @@ var (
 // not touch. Nothing was committed.
 type PartitionError struct {
 	Partition string   // "ds=2026-01-06"
-	Row       int64    // the first such row of the input, from 0
+	Row       int64    // the first such row of the input, from 0; -1: rows of the table
 	Want      []string // the declared partitions, or the predicate
 }
 
 // Error names the partition, the row and what was declared.
 func (e *PartitionError) Error() string {
+	if e.Row < 0 {
+		return fmt.Sprintf("rows of partition %s would be changed, outside the declared %s; nothing was committed", e.Partition, strings.Join(e.Want, "; "))
+	}
 	return fmt.Sprintf("row %d is in partition %s, outside the declared %s; nothing was committed", e.Row, e.Partition, strings.Join(e.Want, "; "))
 }
 

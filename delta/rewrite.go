@@ -50,7 +50,8 @@ type rewrite struct {
 	b    *binding
 	snap *txlog.Snapshot
 
-	find   *reader.Scan // reads the columns of the keys; nil: no source row can meet a row
+	find   *reader.Scan // finds the files that source rows can meet rows of; nil: none
+	keys   *reader.Scan // reads the columns of the keys in them
 	other  *reader.Scan // selects rows by the conditions of bySource clauses; nil: there are none
 	some   *reader.Scan // reads the columns that clauses need, without a condition
 	whole  *reader.Scan // reads everything, to copy rows
@@ -185,11 +186,10 @@ func (r *rewrite) scans() (err error) {
 		mark(used, r.b.residual.Columns())
 	}
 	if r.b.st.on != nil && r.c.src.rows > 0 {
-		where := r.keyRange()
-		if r.b.fixed != nil {
-			where = append(where, r.b.fixed)
+		if r.find, err = r.keyScan(used, maxKeyList); err != nil {
+			return err
 		}
-		if r.find, err = r.scan(r.names(used), expr.And(where...)); err != nil {
+		if r.keys, err = r.keyScan(used, fewKeys); err != nil {
 			return err
 		}
 	}
@@ -251,9 +251,23 @@ func (r *rewrite) scan(columns []string, where expr.Expr) (*reader.Scan, error) 
 	return reader.New(r.snap, o)
 }
 
+// fewKeys is up to how many keys it is worth to compare each row with them before
+// it is looked up; for files, row groups and pages more are.
+const fewKeys = 16
+
+// keyScan reads the columns of the keys, where the source may have such keys.
+func (r *rewrite) keyScan(used []bool, list int) (*reader.Scan, error) {
+	where := r.keyRange(list)
+	if r.b.fixed != nil {
+		where = append(where, r.b.fixed)
+	}
+	return r.scan(r.names(used), expr.And(where...))
+}
+
 // keyRange is what the keys of the source say about rows that can meet one of
-// them, as conditions on columns of the table.
-func (r *rewrite) keyRange() []expr.Expr {
+// them, as conditions on columns of the table: up to so many values one by one,
+// more as their range.
+func (r *rewrite) keyRange(list int) []expr.Expr {
 	var where []expr.Expr
 	for i, k := range r.b.keys {
 		if k.column == nil {
@@ -263,7 +277,7 @@ func (r *rewrite) keyRange() []expr.Expr {
 		s := r.c.src.keys[i]
 		var e expr.Expr
 		switch {
-		case s.Distinct != nil:
+		case s.Distinct != nil && len(s.Distinct) <= list:
 			e = expr.In(col, s.Distinct...)
 		case !s.Min.IsNull() && !s.Max.IsNull():
 			e = expr.Between(col, expr.Literal(s.Min), expr.Literal(s.Max))
@@ -707,7 +721,7 @@ func (r *rewrite) matchFile(ctx context.Context, f *candidate) error {
 		return err
 	}
 	m := &join.Matches{}
-	for b, err := range r.find.ReadFile(ctx, f.add, nil) {
+	for b, err := range r.keys.ReadFile(ctx, f.add, nil) {
 		if err != nil {
 			return err
 		}
