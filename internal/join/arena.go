@@ -1,9 +1,6 @@
 package join
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "encoding/binary"
 
 // An arena holds keys of bytes, each with the id of the row it came from, in
 // segments that never move. A key is named by a word of 32 bits: its segment and
@@ -16,11 +13,10 @@ type arena struct {
 }
 
 const (
-	segmentBits = 17                            // of a reference, for the place in a segment
-	segmentMost = 1 << (segmentBits + 3)        // bytes
-	segmentsTop = 1<<(32-segmentBits) - 1       // more segments than that have no reference
-	entryHead   = 8                             // id and length before a key
-	idMost      = int64(math.MaxUint32) - 1 - 1 // the greatest row id
+	segmentBits = 17                      // of a reference, for the place in a segment
+	segmentMost = 1 << (segmentBits + 3)  // bytes
+	segmentsTop = 1 << (32 - segmentBits) // more segments than that have no reference
+	entryHead   = 8                       // id and length before a key
 )
 
 func entrySize(key int) int { return (entryHead + key + 7) &^ 7 }

@@ -24,8 +24,10 @@ func (b *budget) take(n int64) {
 
 func (b *budget) give(n int64) { b.used -= n }
 
-// free is what is left; negative when more is used than allowed.
-func (b *budget) free() int64 { return b.max - b.used }
+// free is what is left for keys, rows and buffers; negative when more is used than
+// allowed. Something is kept back for what is only counted when it is there: the
+// places of rows and keys on disk.
+func (b *budget) free() int64 { return b.max - b.max/32 - b.used }
 
 // share returns a part of the whole budget, within limits.
 func (b *budget) share(part, least, most int64) int {

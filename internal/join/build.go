@@ -54,8 +54,8 @@ func (s *Source) build(ctx context.Context) error {
 
 func (s *Source) buildInMemory(ctx context.Context) error {
 	l := s.log
-	s.passes = []pass{{hashRange: hashRange{hi: ^uint64(0)}}}
-	t := newTable(&s.budget, l.arena, l.rows)
+	s.passes = []pass{{hashRange: allHashes}}
+	t := newTable(&s.budget, l.arena, l.rows, allHashes)
 	s.table, s.pass = t, 0
 	if l.coder.words {
 		return l.drain(ctx, func(seg *wordSegment) error {
@@ -142,13 +142,23 @@ func (s *Source) planRange(ctx context.Context, r hashRange, limit int64, depth 
 	return nil
 }
 
+// countable returns how many keys a table for counting those of a range has room
+// for at first: all of them if that is little memory.
+func (s *Source) countable(r hashRange) int64 {
+	p := s.log.parts
+	if part := p.of(r.lo); r == p.whole(part) && tableBytes(p.rows[part], 0) < s.budget.free()/2 {
+		return p.rows[part]
+	}
+	return 64
+}
+
 // count counts the keys of a range; not ok if not even that fits in memory.
 func (s *Source) count(ctx context.Context, r hashRange) (p pass, ok bool, err error) {
 	var a *arena
 	if !s.coder.words {
 		a = s.log.newArena()
 	}
-	t := newTable(&s.budget, a, 64)
+	t := newTable(&s.budget, a, s.countable(r), r)
 	defer t.drop()
 	t.counting = true
 	ok = true
@@ -183,7 +193,7 @@ func (s *Source) load(ctx context.Context, i int) error {
 	if !s.coder.words {
 		a = s.log.newArena()
 	}
-	t := newTable(&s.budget, a, p.keys)
+	t := newTable(&s.budget, a, p.keys, p.hashRange)
 	err := s.log.parts.each(ctx, s.coder, p.hashRange,
 		func(word, hash uint64, id uint32) bool {
 			t.addWord(word, hash, id)

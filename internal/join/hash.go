@@ -2,6 +2,7 @@ package join
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -19,15 +20,37 @@ func mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// hashWord hashes a key of one word. Ranges of the result are the parts of a
-// source, [place] spreads it over a table.
+// hashWord hashes a key of one word.
 func hashWord(w uint64) uint64 { return mix(w^k0, k1) }
 
-// place returns which of n slots comes first for a hash. It depends on all bits,
-// so that the keys of a narrow range of hashes fill the whole table.
-func place(hash, n uint64) uint64 {
-	hi, _ := bits.Mul64(hash*k3, n)
-	return hi
+// A hashRange is the hashes from lo to hi, both included.
+type hashRange struct{ lo, hi uint64 }
+
+var allHashes = hashRange{hi: math.MaxUint64}
+
+func (r hashRange) has(h uint64) bool { return r.lo <= h && h <= r.hi }
+
+// A scale maps the hashes of a range to the numbers below n, evenly and in order.
+type scale struct {
+	lo     uint64
+	shift  int
+	factor uint64
+}
+
+func (r hashRange) scale(n uint64) scale {
+	// Distances from lo are shifted to take up all bits, and are then a share of
+	// last+1, which is more than half of 1<<64.
+	s := scale{lo: r.lo, shift: bits.LeadingZeros64(r.hi - r.lo), factor: n}
+	last := (r.hi-r.lo)<<s.shift | (1<<s.shift - 1)
+	if last != math.MaxUint64 {
+		s.factor, _ = bits.Div64(n, 0, last+1)
+	}
+	return s
+}
+
+func (s *scale) of(hash uint64) uint64 {
+	n, _ := bits.Mul64((hash-s.lo)<<s.shift, s.factor)
+	return n
 }
 
 // hashBytes hashes a key of bytes, sixteen at a time.

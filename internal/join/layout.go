@@ -86,3 +86,41 @@ func windows(cols []*vec.Vec, i, j int) []*vec.Vec {
 	}
 	return out
 }
+
+// copySize returns the memory that copies of the columns take.
+func copySize(cols []*vec.Vec) int64 {
+	n := int64(0)
+	for _, v := range cols {
+		n += 8 + copySizeOf(v)
+	}
+	return n
+}
+
+func copySizeOf(v *vec.Vec) int64 {
+	n := vec.MemorySize(&vec.Vec{})
+	if v.Valid != nil {
+		n += int64(vec.BitmapLen(v.Len))
+	}
+	from, to := v.Off, v.Off+v.Len // of the children
+	switch v.Kind {
+	case vec.Null:
+		return n
+	case vec.Bool:
+		n += int64(vec.BitmapLen(v.Len))
+	case vec.Bytes, vec.List, vec.Map:
+		n += int64(v.Len+1) * 4
+		from, to = 0, 0
+		if v.Len > 0 {
+			from, to = int(v.Offsets[v.Off]), int(v.Offsets[v.Off+v.Len])
+		}
+		if v.Kind == vec.Bytes {
+			n += int64(to - from)
+		}
+	default:
+		n += int64(v.Len * v.Kind.Width())
+	}
+	for _, c := range v.Children {
+		n += 8 + copySizeOf(c.Slice(from, to))
+	}
+	return n
+}

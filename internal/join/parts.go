@@ -3,7 +3,6 @@ package join
 import (
 	"context"
 	"encoding/binary"
-	"math/bits"
 )
 
 // Parts are the keys of rows on disk, parted by the first bits of their hashes
@@ -17,6 +16,7 @@ type parts struct {
 	buf    int      // bytes of a buffer
 	bufs   [][]byte // of each part; nil after flush
 	where  [][]extent
+	rows   []int64 // of each part
 }
 
 // An extent is a piece of a part in the file. It holds whole keys.
@@ -27,18 +27,31 @@ type extent struct {
 
 const extentBytes = 16
 
-// newParts takes a sixteenth of the budget for buffers.
+// partsOf returns the logarithm of how many parts there are, 16 with little memory
+// and 64 with more, and how long the buffer of each is.
+func partsOf(b *budget) (bits, buf int) {
+	bits = 4
+	if b.max >= 4<<20 {
+		bits = 6
+	}
+	return bits, b.share(16<<bits, 256, 64<<10)
+}
+
+func partsMemory(b *budget) int64 {
+	bits, buf := partsOf(b)
+	return int64(buf) << bits
+}
+
 func newParts(d *disk, b *budget, words bool) (*parts, error) {
 	f, err := d.create()
 	if err != nil {
 		return nil, err
 	}
 	p := &parts{budget: b, file: f, words: words}
-	n := bits.Len64(uint64(b.max>>20)) / 2 * 2 // 16 parts of 1 MiB, 64 from 4 MiB on
-	p.bits = min(max(n+2, 4), 6)
-	p.buf = b.share(16<<p.bits, 256, 64<<10)
+	p.bits, p.buf = partsOf(b)
 	p.bufs = make([][]byte, 1<<p.bits)
 	p.where = make([][]extent, 1<<p.bits)
+	p.rows = make([]int64, 1<<p.bits)
 	for i := range p.bufs {
 		p.bufs[i] = make([]byte, 0, p.buf)
 	}
@@ -79,8 +92,10 @@ func (p *parts) addBytes(hash uint64, key []byte, id uint32) error {
 	return nil
 }
 
-// reserve makes room in a part's buffer, or empties it if it is too small.
+// reserve counts a row and makes room for it in its part's buffer, or empties
+// that if it is too small.
 func (p *parts) reserve(part, size int) error {
+	p.rows[part]++
 	if len(p.bufs[part])+size <= p.buf {
 		return nil
 	}
@@ -117,11 +132,6 @@ func (p *parts) flush() error {
 	p.bufs = nil
 	return nil
 }
-
-// A hashRange is the hashes from lo to hi, both included.
-type hashRange struct{ lo, hi uint64 }
-
-func (r hashRange) has(h uint64) bool { return r.lo <= h && h <= r.hi }
 
 // whole returns the range of part i.
 func (p *parts) whole(i int) hashRange {

@@ -3,6 +3,7 @@ package join
 import (
 	"bytes"
 	"errors"
+	"math/bits"
 
 	"github.com/deltalog/deltalog/internal/vec"
 )
@@ -15,8 +16,9 @@ type Matches struct {
 
 	batch keyBatch
 	rows  []int32  // of the batch: those that may be in this pass
-	at    []uint64 // the slot of each
-	slots []slot   // what is there
+	group []uint64 // where each is looked for
+	tags  []uint64 // what is there: tags of the whole group,
+	slots []slot   // and a slot
 }
 
 // Reset forgets the pairs and keeps the memory.
@@ -37,115 +39,129 @@ func (s *Source) Probe(keys []*vec.Vec, n int, m *Matches) error {
 	if err != nil {
 		return err
 	}
-	if m.at == nil {
-		m.rows, m.at, m.slots = make([]int32, keyRows), make([]uint64, keyRows), make([]slot, keyRows)
+	if m.rows == nil {
+		m.rows, m.slots = make([]int32, keyRows), make([]slot, keyRows)
+		m.group, m.tags = make([]uint64, keyRows), make([]uint64, keyRows)
 	}
 	b := &m.batch
 	for from := 0; from < n; from += b.n {
 		s.coder.encode(keys, from, n, b)
-		s.look(b, m)
+		found := s.look(b, m)
 		if s.coder.words {
-			s.matchWords(from, m)
+			s.matchWords(from, found, m)
 		} else {
-			s.matchBytes(from, m)
+			s.matchBytes(from, found, m)
 		}
 	}
 	return nil
 }
 
-// look reads the first slot of each key. Nothing there depends on what was read
-// for the key before, so that the processor fetches many slots at once; comparing
-// keys at the same time would have it wait for each.
-func (s *Source) look(b *keyBatch, m *Matches) {
-	size := uint64(len(s.table.slots))
-	rows, at := m.rows[:keyRows], m.at[:keyRows]
+// look finds the keys that may be in the table and reads one slot for each. It
+// goes over the batch several times, and nothing that it reads for a key depends
+// on what it read for the one before: so the processor fetches many at once.
+func (s *Source) look(b *keyBatch, m *Matches) int {
+	t := s.table
 	n := 0
 	if len(s.passes) == 1 && !b.anySkip {
 		for i, h := range b.hashes {
-			rows[i], at[i] = int32(i), place(h, size)
+			m.rows[i], m.group[i] = int32(i), t.place(h)
 		}
 		n = b.n
 	} else {
 		r := s.passes[s.pass].hashRange
 		for i, h := range b.hashes {
 			if r.has(h) && !b.skip[i] {
-				rows[n], at[n] = int32(i), place(h, size)
+				m.rows[n], m.group[n] = int32(i), t.place(h)
 				n++
 			}
 		}
 	}
-	m.rows, m.at, m.slots = rows[:n], at[:n], m.slots[:n]
-	for i, p := range m.at {
-		m.slots[i] = s.table.slots[p]
+	for k, g := range m.group[:n] {
+		m.tags[k] = t.tagsOf(g)
+	}
+	found := 0
+	for k, i := range m.rows[:n] {
+		tags, g := m.tags[k], m.group[k]
+		f := fitting(tags, b.hashes[i])
+		// Without a branch, which would often be guessed wrongly.
+		m.rows[found], m.group[found], m.tags[found] = i, g, tags
+		empty := ^tags & tagTops
+		more := f | (empty|-empty)>>63 ^ 1 // a tag that fits, or a full group
+		found += int((more | -more) >> 63)
+	}
+	for k, g := range m.group[:found] {
+		f := fitting(m.tags[k], b.hashes[m.rows[k]])
+		m.slots[k] = t.slots[g*8+uint64(bits.TrailingZeros64(f|1<<63)>>3)]
+	}
+	return found
+}
+
+// matchWords looks for the keys that look has found; their slots are near now.
+func (s *Source) matchWords(from, found int, m *Matches) {
+	t := s.table
+	for k, i := range m.rows[:found] {
+		w := m.batch.words[i]
+		if m.slots[k].word == w && m.fits(k, i) {
+			m.add(from+int(i), t, &m.slots[k])
+			continue
+		}
+		hash := m.batch.hashes[i]
+		if e := t.find(m.group[k], hash, w, nil); e != nil {
+			m.add(from+int(i), t, e)
+		}
 	}
 }
 
-// matchWords finds the keys from the slots that look has read on.
-func (s *Source) matchWords(from int, m *Matches) {
-	t := s.table
-	for k, i := range m.rows {
-		e := &m.slots[k]
-		w := m.batch.words[i]
-		for p := m.at[k]; e.row != 0; e = &t.slots[p] {
-			if e.word == w {
-				m.add(from+int(i), t, e)
-				break
-			}
-			if p++; p == uint64(len(t.slots)) {
-				p = 0
-			}
-		}
-	}
+// fits says that the slot read for a key is one whose tag fits.
+func (m *Matches) fits(k int, row int32) bool {
+	return fitting(m.tags[k], m.batch.hashes[row]) != 0
 }
 
 // matchBytes is matchWords for keys of bytes, whose hashes are in the slots. It
 // goes to the arena for all keys with the right hash before it compares any.
-func (s *Source) matchBytes(from int, m *Matches) {
+func (s *Source) matchBytes(from, found int, m *Matches) {
 	t := s.table
-	n := 0
-	for k, i := range m.rows {
-		if p, ok := t.find(m.slots[k], m.at[k], m.batch.words[i]); ok {
-			m.rows[n], m.at[n], m.slots[n] = i, p, t.slots[p]
-			n++
+	for k, i := range m.rows[:found] {
+		m.tags[k] = 0
+		if m.slots[k].word == m.batch.words[i] && m.fits(k, i) {
+			id, _ := t.arena.at(m.slots[k].row)
+			m.tags[k] = uint64(id) + 1
 		}
 	}
-	for k := range n {
-		// Only to have the key's memory fetched: next is not used for it below.
-		id, _ := t.arena.at(m.slots[k].row - 1)
-		m.slots[k].word = uint64(id)
-	}
-	for k, i := range m.rows[:n] {
-		e, p := m.slots[k], m.at[k]
-		key, hash := m.batch.key(int(i)), m.batch.words[i]
-		for {
-			if _, stored := t.arena.at(e.row - 1); bytes.Equal(stored, key) {
-				m.add(from+int(i), t, &e)
-				break
+	for k, i := range m.rows[:found] {
+		key := m.batch.key(int(i))
+		if m.tags[k] != 0 {
+			if _, stored := t.arena.at(m.slots[k].row); bytes.Equal(stored, key) {
+				m.add(from+int(i), t, &m.slots[k])
+				continue
 			}
-			var ok bool
-			if p++; p == uint64(len(t.slots)) {
-				p = 0
-			}
-			if p, ok = t.find(t.slots[p], p, hash); !ok {
-				break
-			}
-			e = t.slots[p]
+		}
+		if e := t.find(m.group[k], m.batch.hashes[i], m.batch.words[i], key); e != nil {
+			m.add(from+int(i), t, e)
 		}
 	}
 }
 
-// find returns the next slot with the word, from slot p, which holds e, on.
-func (t *table) find(e slot, p, word uint64) (uint64, bool) {
-	for e.row != 0 {
-		if e.word == word {
-			return p, true
+// find returns the slot of a key, or nil. Key is for tables of bytes.
+func (t *table) find(group, hash, word uint64, key []byte) *slot {
+	for ; ; group = t.next(group) {
+		tags := t.tagsOf(group)
+		for f := fitting(tags, hash); f != 0; f &= f - 1 {
+			e := &t.slots[group*8+uint64(bits.TrailingZeros64(f)>>3)]
+			if e.word != word {
+				continue
+			}
+			if t.arena == nil {
+				return e
+			}
+			if _, stored := t.arena.at(e.row); bytes.Equal(stored, key) {
+				return e
+			}
 		}
-		if p++; p == uint64(len(t.slots)) {
-			p = 0
+		if ^tags&tagTops != 0 {
+			return nil
 		}
-		e = t.slots[p]
 	}
-	return 0, false
 }
 
 // add appends the pairs of a probed row and a key's rows.

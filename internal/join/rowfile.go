@@ -38,12 +38,14 @@ type group struct{ row, off int64 }
 
 const groupSize = 16
 
+func rowBuffer(b *budget) int { return b.share(64, 4<<10, 256<<10) }
+
 func newRowFile(d *disk, b *budget, like []*vec.Vec) (*rowFile, error) {
 	f, err := d.create()
 	if err != nil {
 		return nil, err
 	}
-	r := &rowFile{budget: b, file: f, format: newRowFormat(like), most: b.share(64, 4<<10, 256<<10)}
+	r := &rowFile{budget: b, file: f, format: newRowFormat(like), most: rowBuffer(b)}
 	r.encoder.format = r.format
 	r.buf = make([]byte, 0, r.most)
 	b.take(int64(r.most))

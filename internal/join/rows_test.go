@@ -32,14 +32,14 @@ func requireRows(t *testing.T, d *rowsOf, columns []int, ids []int64, cols []*ve
 func TestRowsComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	spilled := map[string]int{}
-	for seed := range uint64(60) {
+	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		types := []schema.DataType{columnTypes[seed%uint64(len(columnTypes))]}
 		for range r.IntN(6) {
 			types = append(types, columnTypes[r.IntN(len(columnTypes))])
 		}
-		d := randomRows(r, 1+r.IntN(5000), types, []KeyColumn{{Type: schema.Long}}, 1000)
-		memory := []int64{0, 600 << 10, 64 << 10}[seed%3]
+		d := randomRows(r, 1+r.IntN(5000), types, []KeyColumn{{Type: schema.Byte}}, 50)
+		memory := []int64{0, 80<<10 + r.Int64N(300<<10), 80<<10 + r.Int64N(800<<10), 64 << 10}[seed%4]
 		s := d.open(t, r, &Options{MaxMemory: memory, Dir: t.TempDir()}, allBits)
 		switch s.rows.base {
 		case 0:
@@ -87,7 +87,7 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 		require.Equal(t, s.n, next, what)
 	}
 	t.Log("spilled:", spilled)
-	require.Len(t, spilled, 3)
+	require.Greater(t, spilled["some"], 10)
 }
 
 // TestRowsOfManySizes mixes rows much wider than a buffer with narrow ones.

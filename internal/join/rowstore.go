@@ -54,11 +54,13 @@ func (r *rowStore) add(ctx context.Context, cols []*vec.Vec, n int) error {
 			r.chooseChunk(cols, n)
 		}
 		k := min(n-at, 1<<r.shift-r.tailN)
-		// A guess that is wrong is put right when the memory is counted.
-		if err := r.makeRoom(ctx, int64(k)*r.width()); err != nil {
+		part := windows(cols, at, at+k)
+		if err := r.makeRoom(ctx, copySize(part)); err != nil {
 			return err
 		}
-		c := copyChunk(windows(cols, at, at+k), k)
+		// Making room may have moved the tail, so that there is more to a chunk now;
+		// then it takes one more turn.
+		c := copyChunk(part, k)
 		r.budget.take(c.bytes)
 		r.tail = append(r.tail, c)
 		r.tailN += k
@@ -66,12 +68,9 @@ func (r *rowStore) add(ctx context.Context, cols []*vec.Vec, n int) error {
 		r.n += int64(k)
 		at += k
 		if r.tailN == 1<<r.shift {
-			if err := r.closeTail(ctx); err != nil {
+			if err := r.closeTail(ctx, false); err != nil {
 				return err
 			}
-		}
-		if err := r.makeRoom(ctx, 0); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -96,16 +95,20 @@ func copyChunk(cols []*vec.Vec, n int) chunk {
 	return c
 }
 
-// closeTail makes the last rows a chunk.
-func (r *rowStore) closeTail(ctx context.Context) error {
+// closeTail makes the last rows a chunk, which is full unless it is the last one.
+func (r *rowStore) closeTail(ctx context.Context, last bool) error {
 	if len(r.tail) > 1 {
 		// Both the pieces and the chunk are in memory for a moment.
-		if err := r.makeRoom(ctx, int64(r.tailN)*r.width()); err != nil {
+		size := int64(0)
+		for i := range r.tail {
+			size += r.tail[i].bytes
+		}
+		if err := r.makeRoom(ctx, size); err != nil {
 			return err
 		}
 	}
-	if r.tailN == 0 {
-		return nil
+	if r.tailN == 0 || !last && r.tailN < 1<<r.shift {
+		return nil // rows of the tail have been moved to disk
 	}
 	c := r.tail[0]
 	if len(r.tail) > 1 {
@@ -135,6 +138,9 @@ func (r *rowStore) closeTail(ctx context.Context) error {
 // makeRoom moves the first rows to disk until need bytes are free, or none are
 // left in memory. Once it has to move any it moves an eighth of the memory.
 func (r *rowStore) makeRoom(ctx context.Context, need int64) error {
+	if r.file == nil {
+		need += int64(rowBuffer(r.budget))
+	}
 	if r.budget.free() >= need {
 		return nil
 	}
@@ -159,7 +165,7 @@ func (r *rowStore) spillAll(ctx context.Context) error {
 
 // finish makes all rows readable. None can be added or moved after it.
 func (r *rowStore) finish(ctx context.Context) error {
-	if err := r.closeTail(ctx); err != nil {
+	if err := r.closeTail(ctx, true); err != nil {
 		return err
 	}
 	if r.file == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -109,8 +110,8 @@ func (s *Source) Add(ctx context.Context, cols, keys []*vec.Vec, n int) error {
 }
 
 func (s *Source) add(ctx context.Context, cols, keys []*vec.Vec, n int) error {
-	if s.n+int64(n) > idMost {
-		return fmt.Errorf("join: a source of more than %d rows", idMost)
+	if s.n+int64(n) > math.MaxUint32 {
+		return fmt.Errorf("join: a source of more than %d rows", int64(math.MaxUint32))
 	}
 	cols, err := conformAll(cols, s.like, n, "source")
 	if err != nil {
@@ -151,6 +152,9 @@ func (s *Source) addKeys(ctx context.Context, keys []*vec.Vec, n int) error {
 
 // makeRoom frees memory for keys: rows go to disk first, then the keys.
 func (s *Source) makeRoom(ctx context.Context, need int64) error {
+	if s.log.parts == nil {
+		need += partsMemory(&s.budget)
+	}
 	if err := s.rows.makeRoom(ctx, need); err != nil {
 		return err
 	}
