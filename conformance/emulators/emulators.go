@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,14 +132,15 @@ func GoFakeS3With(t testing.TB, wrap func(http.Handler) http.Handler) *Server {
 // FakeGCS runs fake-gcs-server in this process.
 func FakeGCS(t testing.TB) *Server {
 	t.Helper()
-	port := freePort(t)
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	web := httptest.NewUnstartedServer(nil) // has its address, which the server must know
+	url := "http://" + web.Listener.Addr().String()
 	srv, err := fakestorage.NewServerWithOptions(fakestorage.Options{
-		Scheme: "http", Host: "127.0.0.1", Port: uint16(port),
-		ExternalURL: url, PublicHost: strings.TrimPrefix(url, "http://"), Writer: io.Discard,
+		NoListener: true, ExternalURL: url, PublicHost: web.Listener.Addr().String(), Writer: io.Discard,
 	})
 	require.NoError(t, err)
-	t.Cleanup(srv.Stop)
+	web.Config.Handler = srv.HTTPHandler()
+	web.Start()
+	t.Cleanup(web.Close)
 	srv.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: Bucket})
 	return &Server{Name: "fake-gcs-server", Kind: "gs", URL: url}
 }
@@ -151,33 +153,50 @@ func VersityGW(t testing.TB) *Server {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, Bucket), 0o750))
-	port := freePort(t)
-	cmd := exec.Command(bin, "--port", fmt.Sprintf("127.0.0.1:%d", port),
+	// The port is free when we look; somebody may take it before versitygw does.
+	for range 10 {
+		s, said := startVersityGW(t, bin, dir)
+		if s != nil {
+			return s
+		}
+		require.Contains(t, said, "address already in use", "versitygw ended at once")
+	}
+	require.Fail(t, "versitygw found every one of ten free ports taken")
+	return nil
+}
+
+// startVersityGW returns no server but what the process said if it ends before it
+// answers.
+func startVersityGW(t testing.TB, bin, dir string) (s *Server, said string) {
+	t.Helper()
+	s = &Server{Name: "versitygw", Kind: "s3", URL: fmt.Sprintf("http://127.0.0.1:%d", freePort(t))}
+	cmd := exec.Command(bin, "--port", strings.TrimPrefix(s.URL, "http://"),
 		"--access", accessKey, "--secret", secretKey, "--quiet", "posix", dir)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	log := make(chan string, 1)
+	var b strings.Builder
+	ended := make(chan struct{})
 	go func() { // ends with the process, which Cleanup ends
-		var b strings.Builder
+		defer close(ended)
 		for lines := bufio.NewScanner(stderr); lines.Scan() && b.Len() < 1<<16; {
 			b.WriteString(lines.Text() + "\n")
 		}
 		_, _ = io.Copy(io.Discard, stderr)
-		log <- b.String()
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		out := <-log
+		<-ended
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("versitygw said:\n%s", out)
+			t.Logf("versitygw said:\n%s", b.String())
 		}
 	})
-	s := &Server{Name: "versitygw", Kind: "s3", URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	s.await(t)
-	return s
+	if !s.await(t, ended) {
+		return nil, b.String()
+	}
+	return s, ""
 }
 
 // versitygwPath is the program that setup.sh installed, or VERSITYGW.
@@ -195,8 +214,9 @@ func versitygwPath() (string, error) {
 	return "", fmt.Errorf("versitygw is not installed: run conformance/emulators/setup.sh, or set VERSITYGW to the program")
 }
 
-// await waits until the server answers, by its own client.
-func (s *Server) await(t testing.TB) {
+// await waits until the server answers, by its own client. It returns false if the
+// process has ended.
+func (s *Server) await(t testing.TB, ended <-chan struct{}) bool {
 	t.Helper()
 	client := awss3.NewFromConfig(s.config(), func(o *awss3.Options) { o.UsePathStyle = true })
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -206,9 +226,11 @@ func (s *Server) await(t testing.TB) {
 	for {
 		_, err := client.HeadBucket(ctx, &awss3.HeadBucketInput{Bucket: aws.String(Bucket)}, func(o *awss3.Options) { o.Retryer = aws.NopRetryer{} })
 		if err == nil {
-			return
+			return true
 		}
 		select {
+		case <-ended:
+			return false
 		case <-ctx.Done():
 			require.NoError(t, err, "versitygw does not answer")
 		case <-tick.C:
@@ -216,10 +238,19 @@ func (s *Server) await(t testing.TB) {
 	}
 }
 
+// given are the ports that freePort has given out.
+var given sync.Map
+
+// freePort returns a port that is free now, and to nobody twice.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		port := l.Addr().(*net.TCPAddr).Port
+		require.NoError(t, l.Close())
+		if _, again := given.LoadOrStore(port, true); !again {
+			return port
+		}
+	}
 }

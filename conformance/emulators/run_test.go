@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	tabletest.Worker()
 	// Most tests wait for answers that a fault keeps back, not for a processor. The
 	// flag on the command line still wins.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
 	storetest.Main(m, func(location string) (logstore.Store, error) {

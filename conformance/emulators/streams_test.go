@@ -240,7 +240,7 @@ func TestReadGoesOn(t *testing.T) {
 		} {
 			timeout := time.Duration(0)
 			if strings.HasPrefix(f.String(), "stall") {
-				timeout = 2 * short
+				timeout = 5 * short // in which 3 MiB must arrive, too
 			}
 			store, truth, p := faulty(t, s, timeout)
 			require.NoError(t, truth.Put(t.Context(), "x", data, logstore.IfAbsent))
