@@ -12,6 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/internal/arrowvec"
@@ -21,7 +25,8 @@ import (
 func main() {
 	ctx, args := context.Background(), os.Args[1:]
 	run := map[string]func(context.Context, []string) (map[string]any, error){
-		"append": appendRows, "replace": replace, "merge": merge, "delete": deleteRows, "vectors": vectors, "commits": commits, "open": open, "list": list, "prune": prune,
+		"append": appendRows, "replace": replace, "merge": merge, "delete": deleteRows, "vectors": vectors, "many": many, "bigmerge": bigMerge,
+		"commits": commits, "open": open, "list": list, "prune": prune,
 	}[args[0]]
 	wall, before := time.Now(), cpu()
 	check, err := run(ctx, args[1:])
@@ -107,6 +112,82 @@ func vectors(ctx context.Context, args []string) (map[string]any, error) {
 	}
 	_, err = t.SetProperties(ctx, map[string]string{"delta.enableDeletionVectors": "true"}, nil)
 	return map[string]any{}, err
+}
+
+// numbered yields rows first, first+step, … up to last: an id, a number, a text.
+func numbered(first, last, step int64, text string) delta.Source {
+	s := arrow.NewSchema([]arrow.Field{
+		{Name: "id", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+		{Name: "v", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+		{Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
+	}, nil)
+	return delta.Batches(s, func(yield func(arrow.RecordBatch, error) bool) {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, s)
+		for i := first; i < last; {
+			for rows := 0; rows < 1<<16 && i < last; rows++ {
+				b.Field(0).(*array.Int64Builder).Append(scramble(i))
+				b.Field(1).(*array.Int64Builder).Append(i)
+				b.Field(2).(*array.StringBuilder).Append(text + strconv.FormatInt(i%1000, 10))
+				i += step
+			}
+			if !yield(b.NewRecordBatch(), nil) {
+				return
+			}
+		}
+	})
+}
+
+// scramble gives each number another, in no order: every step can be undone.
+func scramble(i int64) int64 {
+	x := uint64(i)
+	for range 2 {
+		x ^= x >> 31
+		x *= 0x9e3779b97f4a7c15
+	}
+	return int64(x ^ x>>29)
+}
+
+// many makes a table of N rows.
+func many(ctx context.Context, args []string) (map[string]any, error) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	src := numbered(0, n, 1, "row ")
+	s, err := arrowvec.FromArrowSchema(src.Schema())
+	if err != nil {
+		return nil, err
+	}
+	t, err := delta.Create(ctx, args[0], s, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.Append(ctx, src, &delta.WriteOptions{TargetFileSize: 16 << 20})
+	return map[string]any{"rows": n}, err
+}
+
+// bigMerge merges N/10 rows into a table of N rows that many made, 9 in 10 of them
+// known: TABLE N [BYTES], within so many bytes.
+func bigMerge(ctx context.Context, args []string) (map[string]any, error) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	o := &delta.ChangeOptions{}
+	if len(args) > 2 {
+		if o.MaxMemory, err = strconv.ParseInt(args[2], 10, 64); err != nil {
+			return nil, err
+		}
+	}
+	t, err := delta.Open(ctx, args[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := t.Merge(numbered(5, n+n/10, 11, "changed ")).OnColumns("id").WhenMatched().UpdateAll().WhenNotMatched().InsertAll().Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"updated": res.Rows.Updated, "inserted": res.Rows.Inserted, "spilled_megabytes": res.Rows.Spilled / 1e6, "files": res.FilesAdded}, nil
 }
 
 func commits(ctx context.Context, args []string) (map[string]any, error) {
