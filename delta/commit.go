@@ -164,7 +164,12 @@ func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
 	}
 	if match != nil {
 		txn.ReplaceWhere(match)
-		txn.GuardReplaced(func(removed []*txlog.AddFile) error { return w.shrink(p, removed) })
+		txn.GuardReplaced(func(removed []*txlog.AddFile) error {
+			if w.where != nil && w.where.err() != nil {
+				return w.where.err() // it may be that more is to be replaced
+			}
+			return w.shrink(p, removed)
+		})
 	}
 	txn.Revalidate(func(s *txlog.Snapshot) error { return w.stillFits(s) })
 	return txn, nil

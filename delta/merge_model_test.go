@@ -478,3 +478,14 @@ func checkCase(t *testing.T, k tableKind, c mergeCase, seed uint64) {
 	require.Equal(t, delta.NoOp, res.State, "seed %d, again", seed)
 	require.Equal(t, version, res.Version)
 }
+
+// A predicate that cannot be told for some partition replaces nothing: it does not
+// pass for false.
+func TestReplaceWhereFailsWithItsPredicate(t *testing.T) {
+	t.Parallel()
+	tbl := newStocks(t, memstore.New(nil), tableKind{partition: []string{"qty"}}, []stock{{ID: ptr(int64(1)), Qty: ptr(int32(0))}, {ID: ptr(int64(2)), Qty: ptr(int32(5))}}, 1)
+	res, err := tbl.ReplaceWhere(t.Context(), "10 / qty = 2", stocks(t, []stock{{ID: ptr(int64(3)), Qty: ptr(int32(5))}}), nil)
+	require.ErrorContains(t, err, "partition qty=0")
+	require.Equal(t, delta.NotCommitted, res.State)
+	require.Len(t, stocksOf(t, tbl), 2)
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
@@ -117,6 +118,9 @@ type condition struct {
 	by        *partitioning
 	predicate *expr.Predicate
 	columns   []int // of the predicate's columns, the partition column
+
+	mu     sync.Mutex
+	failed error // the first partition that the predicate could not be told for
 }
 
 // condition binds SQL that reads partition columns only.
@@ -136,7 +140,8 @@ func (p *partitioning) condition(sql string, s *schema.Struct) (*condition, erro
 }
 
 // holds reports whether the predicate is true for a partition. A value that is
-// none of its column's type satisfies no predicate.
+// none of its column's type satisfies no predicate. Where the predicate itself
+// fails, as a division by zero does, it is false, and err says so.
 func (c *condition) holds(values map[string]*string) bool {
 	constants := make(map[int]schema.Value, len(c.columns))
 	for i, col := range c.columns {
@@ -146,8 +151,26 @@ func (c *condition) holds(values map[string]*string) bool {
 		}
 		constants[i] = v
 	}
-	match, ok := c.predicate.WithConstants(constants).Constant()
-	return ok && match == expr.All
+	p := c.predicate.WithConstants(constants)
+	match, ok := p.Constant()
+	if ok {
+		return match == expr.All
+	}
+	if _, err := p.Eval(nil, 1); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.failed == nil {
+			c.failed = fmt.Errorf("partition %s: %w", c.by.format(values), err)
+		}
+	}
+	return false
+}
+
+// err returns the first failure of holds.
+func (c *condition) err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
 }
 
 // format names a partition for people.

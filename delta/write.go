@@ -359,6 +359,9 @@ func (w *write) admit(p writer.Partition, row int64) error {
 		return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: w.declared.text}
 	}
 	if w.where != nil && !w.where.holds(p.Raw) {
+		if err := w.where.err(); err != nil {
+			return err
+		}
 		return &PartitionError{Partition: w.by.format(p.Raw), Row: row, Want: []string{w.predicate}}
 	}
 	return nil
