@@ -115,7 +115,7 @@ func (s *Source) planRange(ctx context.Context, r hashRange, limit int64, depth 
 		if depth == splitMost || ok && next.keys <= 1 {
 			return &BudgetError{
 				What: fmt.Sprintf("the keys of a MERGE's source do not fit in memory even in parts; one part has %d rows with %d keys", next.rows, next.keys),
-				Need: s.budget.max - limit + next.cost(), Have: s.budget.max,
+				Need: max(s.budget.max-limit+next.cost(), s.budget.max+1), Have: s.budget.max,
 			}
 		}
 		mid := r.lo + (r.hi-r.lo)/2

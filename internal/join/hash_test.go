@@ -46,7 +46,7 @@ func TestHashesAreSpread(t *testing.T) {
 	kinds := map[string]func(i int) uint64{
 		"one after the other": func(i int) uint64 { return hashWord(uint64(i)) },
 		"negative":            func(i int) uint64 { return hashWord(uint64(-i)) },
-		"microseconds":        func(i int) uint64 { return hashWord(uint64(1700000000000000 + i*1000000)) },
+		"microseconds":        func(i int) uint64 { return hashWord(1700000000000000 + uint64(i)*1000000) },
 		"upper half":          func(i int) uint64 { return hashWord(uint64(i) << 32) },
 		"multiples":           func(i int) uint64 { return hashWord(uint64(spread(i))) },
 		"doubles":             func(i int) uint64 { return hashWord(math.Float64bits(float64(i))) },

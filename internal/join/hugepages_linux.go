@@ -16,6 +16,9 @@ func preferHugePages(b []byte) {
 	if len(b) < skip+page {
 		return
 	}
-	// It is only advice, so an error changes nothing.
-	_ = unix.Madvise(b[skip:skip+(len(b)-skip)&^(page-1)], unix.MADV_HUGEPAGE)
+	b = b[skip : skip+(len(b)-skip)&^(page-1)]
+	// It is only advice, so errors change nothing. The second one is for memory that
+	// has been used before and is in small pages already.
+	_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+	_ = unix.Madvise(b, unix.MADV_COLLAPSE)
 }

@@ -32,12 +32,14 @@ func (s *Source) Latest(ctx context.Context, order []Order) (*vec.Bitmap, error)
 		c.all = append(c.all, i)
 	}
 	c.most = int(max(16, min(s.budget.max/8/s.rows.width(), 1<<16)))
+	var ids []int64
 	err := s.eachTable(ctx, func(t *table) error {
 		for i := range t.slots {
 			if t.slots[i].next == 0 {
 				continue
 			}
-			if err := c.addKey(ctx, t.appendRows(nil, &t.slots[i])); err != nil {
+			ids = t.appendRows(ids[:0], &t.slots[i])
+			if err := c.addKey(ctx, ids); err != nil {
 				return err
 			}
 		}
@@ -61,7 +63,7 @@ type contest struct {
 	ends         []int   // of each key
 }
 
-// addKey adds a key's rows. Of a key with many rows some are decided at once, and
+// addKey adds a key's rows; ids is changed. Of a key with many rows some are decided at once, and
 // only their winner is compared with the others.
 func (c *contest) addKey(ctx context.Context, ids []int64) error {
 	for len(c.ids)+len(ids) > c.most {

@@ -2,6 +2,7 @@ package join
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -120,7 +121,7 @@ func copySizeOf(v *vec.Vec) int64 {
 		n += int64(v.Len * v.Kind.Width())
 	}
 	for _, c := range v.Children {
-		n += 8 + copySizeOf(c.Slice(from, to))
+		n += int64(unsafe.Sizeof(c)) + copySizeOf(c.Slice(from, to))
 	}
 	return n
 }

@@ -193,7 +193,7 @@ func (t *table) chain(s *slot, id uint32) {
 
 // grow doubles a counting table that is full, if so much memory may be used.
 func (t *table) grow(hash func(e *slot) uint64) bool {
-	if t.keys*10 < int64(len(t.slots)-8)*8 {
+	if t.keys*10 < int64(len(t.slots))*8 {
 		return true
 	}
 	n := slotsFor(2 * t.keys)
