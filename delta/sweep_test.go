@@ -285,9 +285,9 @@ func allLiveFilesExist(t *testing.T, st *memstore.Store, msg string) {
 	}
 }
 
-// Every storage call of every operation × every single fault.
-func TestSweep(t *testing.T) {
-	faults := map[string]func(n int) func(faultstore.Call) faultstore.Fault{
+// singleFaults are the ways in which call n of a process may fail.
+func singleFaults() map[string]func(n int) func(faultstore.Call) faultstore.Fault {
+	return map[string]func(n int) func(faultstore.Call) faultstore.Fault{
 		"crash before": func(n int) func(faultstore.Call) faultstore.Fault { return faultstore.CrashAt(n, faultstore.Before) },
 		"crash after":  func(n int) func(faultstore.Call) faultstore.Fault { return faultstore.CrashAt(n, faultstore.After) },
 		"not applied":  at(faultstore.Fail(nil)),
@@ -297,8 +297,12 @@ func TestSweep(t *testing.T) {
 		"no space":     at(faultstore.Fail(logstore.ErrNoSpace)),
 		"own 412":      at(faultstore.Lose(logstore.ErrExist), logstore.VerbPutIfAbsent),
 	}
+}
+
+// Every storage call of every operation × every single fault.
+func TestSweep(t *testing.T) {
 	for _, op := range operations() {
-		for name, fault := range faults {
+		for name, fault := range singleFaults() {
 			t.Run(op.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				sweep(t, op, fault)
