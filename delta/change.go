@@ -334,19 +334,20 @@ func (c *change) again(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if k := c.key(c.digest()); k != nil { // first: if the work is there, nothing else matters
+		done, at, err := snap.CheckKey(ctx, k)
+		if done {
+			c.res.State, c.res.Version = AlreadyApplied, at
+		}
+		if done || err != nil {
+			return done, err
+		}
+	}
 	if err := c.stillFits(snap); err != nil {
 		return false, fmt.Errorf("another writer changed the table meanwhile: %w", err)
 	}
 	c.snap = snap
-	k := c.key(c.digest())
-	if k == nil {
-		return false, nil
-	}
-	done, at, err := snap.CheckKey(ctx, k)
-	if done {
-		c.res.State, c.res.Version = AlreadyApplied, at
-	}
-	return done, err
+	return false, nil
 }
 
 // stillFits says whether the plan's columns are still those of the table.

@@ -129,10 +129,27 @@ func (w *write) commit(ctx context.Context, p *Prepared) (err error) {
 		if !again || !errors.As(err, &ce) || ce.Kind != txlog.MetadataChanged || try == evolveTries {
 			return err
 		}
+		if w.began == nil && p.Key != "" {
+			prior, err := w.snap.Txn(ctx, p.Key)
+			if err != nil {
+				return err
+			}
+			w.began = &txlog.Look{Txn: prior}
+		}
 		if w.snap, err = w.t.refresh(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// keyOf returns p's idempotency key, nil if there is none. On a snapshot that is
+// newer than the first it tells what was there at first from newer attempts.
+func (w *write) keyOf(p *Prepared) *txlog.Key {
+	k := p.key()
+	if k != nil {
+		k.Look = w.began
+	}
+	return k
 }
 
 // transaction builds p's transaction on w.snap.
@@ -142,7 +159,7 @@ func (w *write) transaction(p *Prepared) (*txlog.Transaction, error) {
 		UserMetadata: w.o.UserMetadata, EngineInfo: w.t.opts.EngineInfo,
 		MaxElapsed: w.t.opts.CommitTimeout, NewFiles: w.out != nil, Env: w.t.opts.Env,
 	}
-	o.Key = p.key()
+	o.Key = w.keyOf(p)
 	meta, err := w.metadata(p)
 	if err != nil {
 		return nil, err

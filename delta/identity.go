@@ -53,7 +53,7 @@ func (w *write) ready(ctx context.Context, p *Prepared) (*Prepared, error) {
 	if err == nil && !w.taken(p) {
 		return p, nil
 	}
-	if k := p.key(); k != nil {
+	if k := w.keyOf(p); k != nil {
 		if done, _, kerr := w.snap.CheckKey(ctx, k); done || kerr != nil {
 			return p, kerr // the commit says so too, before it looks at anything else
 		}

@@ -135,6 +135,7 @@ type write struct {
 	promises  []string     // that the rows keep
 	rules     *rules.Rules // what makes them
 	reserved  []writer.Assigned
+	began     *txlog.Look // at the key, before the first of several attempts; nil: there was one
 	out       *writer.Writer
 	res       *Result
 }
