@@ -115,22 +115,22 @@ func addFiles(txn *txlog.Transaction, s *sink) {
 
 // reads says what the plan depends on: files in which rows met source rows, and
 // files that others may add in which such rows can be. Files that were looked at
-// and hold none can only lose rows.
+// and hold none can only lose rows, as long as no older version is restored.
 func (c *change) reads(txn *txlog.Transaction) {
 	w := c.work
 	if c.dups != nil {
 		txn.ReadTable()
 		return
 	}
-	looked := make(map[string]bool, len(w.files))
+	looked := make(map[string]*txlog.AddFile, len(w.files))
 	for _, f := range w.files {
-		looked[f.add.Path] = true
+		looked[f.add.Path] = f.add
 		if w.pairs.Count(f.index) > 0 || f.unit != nil {
 			txn.ReadFile(f.add.Path)
 		}
 	}
 	txn.ReadWhere(func(f *txlog.AddFile) bool {
-		if looked[f.Path] {
+		if was := looked[f.Path]; was != nil && !mayGain(was, f) {
 			return false
 		}
 		findable, bySource := w.mayTouch(f)

@@ -62,6 +62,7 @@ type rewrite struct {
 
 	files   []*candidate
 	known   map[string]*candidate // by path, of all attempts
+	seen    int                   // how many candidates there were
 	pairs   *join.Pairs
 	matched *vec.Bitmap // of source rows: those that meet a row of the table
 	skipped int64       // files ruled out
@@ -312,9 +313,10 @@ func (r *rewrite) list(ctx context.Context) error {
 			return fmt.Errorf("files of version %d: %w", r.snap.Version(), err)
 		}
 		f := r.known[add.Path]
-		if f == nil {
-			f = &candidate{index: len(r.known)}
+		if f == nil || mayGain(f.add, add) {
+			f = &candidate{index: r.seen}
 			r.known[add.Path] = f
+			r.seen++
 		}
 		f.add = add
 		f.findable, f.bySource = r.mayTouch(add)
@@ -323,6 +325,13 @@ func (r *rewrite) list(ctx context.Context) error {
 	r.skipped = all.Load() - int64(len(r.files))
 	slices.SortFunc(r.files, func(a, b *candidate) int { return strings.Compare(a.add.Path, b.add.Path) })
 	return nil
+}
+
+// mayGain reports whether a file may have rows now that were deleted before. Its
+// deletion vector only grows, unless an older version of the table is restored.
+func mayGain(was, is *txlog.AddFile) bool {
+	old, now := was.DeletionVector, is.DeletionVector
+	return old != nil && (now == nil || now.ID() != old.ID() && now.Cardinality <= old.Cardinality)
 }
 
 // parallel calls f for each file, several at a time.
