@@ -116,7 +116,7 @@ const defaultMaxMemory = 256 << 20
 
 func (c *change) maxMemory() int64 {
 	if c.o.MaxMemory > 0 {
-		return c.o.MaxMemory
+		return max(c.o.MaxMemory, 8) // no part of it must be 0, which means the default
 	}
 	return defaultMaxMemory
 }

@@ -145,9 +145,7 @@ func (r *rewrite) plan(ctx context.Context, snap *txlog.Snapshot) error {
 // begin makes the scans, and forgets what was made for an older snapshot.
 func (r *rewrite) begin(ctx context.Context, snap *txlog.Snapshot) error {
 	r.snap = snap
-	if err := r.abort(ctx); err != nil {
-		return err
-	}
+	r.c.discard(ctx)
 	r.clash, r.inserted = clashes{}, 0
 	r.partial.Store(false)
 	table, err := snap.Schema()
