@@ -283,7 +283,7 @@ func randomWrite(t *testing.T, r *rand.Rand, tbl *delta.Table, k tableKind) *del
 		return nil
 	}
 	if err != nil && strings.Contains(err.Error(), "_change_type: no delta.columnMapping.id") {
-		t.Skip("change data of mapped tables cannot be written yet")
+		return nil // change data of mapped tables cannot be written yet; nothing was committed
 	}
 	require.NoError(t, err, c.name)
 	return res
