@@ -129,7 +129,7 @@ write is true, also when the write failed.`,
 	}
 	root.AddCommand(
 		a.createCmd(), a.appendCmd(), a.replaceCmd(), a.reloadCmd(),
-		a.headCmd(), a.exportCmd(),
+		a.headCmd(), a.exportCmd(), a.changesCmd(),
 		a.inspectCmd(), a.historyCmd(), a.schemaCmd(), a.filesCmd(), a.partitionsCmd(), a.txnsCmd(), a.statusCmd(),
 		a.checkpointCmd(), a.storeCmd(), a.demoCmd(), a.versionCmd(),
 	)

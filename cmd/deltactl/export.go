@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/reader"
 	"github.com/deltalog/deltalog/txlog"
@@ -92,6 +93,11 @@ gets its name when the last row is written.`,
 }
 
 func (a *app) export(ctx context.Context, arg string, s *scanFlags, to, format string) error {
+	return a.emit(ctx, "--to", to, format, func() (delta.Source, func(), error) { return a.scan(ctx, arg, s) })
+}
+
+// emit writes rows to a file, which the flag of this name gives, or to stdout.
+func (a *app) emit(ctx context.Context, flag, to, format string, open func() (delta.Source, func(), error)) error {
 	f := files.Format(format)
 	if f == "" {
 		if f = files.FormatOf(to); f == "" || to == "-" {
@@ -101,27 +107,27 @@ func (a *app) export(ctx context.Context, arg string, s *scanFlags, to, format s
 	if !f.Valid() {
 		return usagef("--format is %q, want parquet, arrow, ndjson or csv", format)
 	}
-	sc, done, err := a.scan(ctx, arg, s)
+	src, done, err := open()
 	if err != nil {
 		return err
 	}
 	defer done()
 	if to == "-" {
-		return writeRows(ctx, a.stdout, f, "", sc)
+		return writeRows(ctx, a.stdout, f, "", src)
 	}
 	z := files.CompressionOf(to)
 	if f == files.Parquet && z != files.Uncompressed {
-		return usagef("--to %s: Parquet is compressed inside, not as a whole", to)
+		return usagef(flag+" %s: Parquet is compressed inside, not as a whole", to)
 	}
-	return intoFile(to, func(w io.Writer) error { return writeRows(ctx, w, f, z, sc) })
+	return intoFile(to, func(w io.Writer) error { return writeRows(ctx, w, f, z, src) })
 }
 
-func writeRows(ctx context.Context, w io.Writer, f files.Format, z files.Compression, sc *reader.Scan) error {
-	out, err := files.NewWriter(w, f, sc.Schema(), &files.WriterOptions{Compression: z})
+func writeRows(ctx context.Context, w io.Writer, f files.Format, z files.Compression, src delta.Source) error {
+	out, err := files.NewWriter(w, f, src.Schema(), &files.WriterOptions{Compression: z})
 	if err != nil {
 		return err
 	}
-	for rec, err := range sc.Batches(ctx) {
+	for rec, err := range src.Batches(ctx) {
 		if err == nil {
 			err = out.Write(rec)
 		}

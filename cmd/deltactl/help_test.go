@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"", "create", "append", "replace-partition", "reload", "head", "export", "inspect", "history", "schema", "files",
+		"", "create", "append", "replace-partition", "reload", "head", "export", "changes", "inspect", "history", "schema", "files",
 		"partitions", "txns", "status", "checkpoint", "store", "store check", "demo", "version",
 		"idempotency", "exit-codes", "urls", "environment", "expressions",
 	} {
