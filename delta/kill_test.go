@@ -56,7 +56,7 @@ func doomed(job string) error {
 		}
 		return faultstore.Pass
 	})
-	op := operationNamed(f[1])
+	op := jobNamed(f[1])
 	open := func() (*delta.Table, error) {
 		return delta.Open(context.Background(), f[0], &delta.Options{Store: fs})
 	}
@@ -78,6 +78,16 @@ func operationNamed(name string) operation {
 		}
 	}
 	panic("no operation " + name)
+}
+
+// jobNamed is operationNamed, for operations on rows too.
+func jobNamed(name string) operation {
+	for _, op := range changeOps() {
+		if op.name == name {
+			return op.operation
+		}
+	}
+	return operationNamed(name)
 }
 
 // Real processes on local disk, killed before every storage call, and so after
@@ -115,12 +125,12 @@ func killBase(t *testing.T, op operation, dir string) delta.Version {
 	return 3
 }
 
-func killOne(t *testing.T, op operation, n int) (killed bool) {
-	dir := filepath.Join(t.TempDir(), "table")
-	next := killBase(t, op, dir)
-
+// die does the operation in a process that is killed before call n, and reports
+// whether it came to that.
+func die(t *testing.T, dir, op string, n int) (killed bool) {
+	t.Helper()
 	c := exec.Command(os.Args[0], "-test.run=^$")
-	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%d", killEnv, dir, op.name, n))
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%d", killEnv, dir, op, n))
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -129,7 +139,13 @@ func killOne(t *testing.T, op operation, n int) (killed bool) {
 	} else {
 		require.NoError(t, err)
 	}
+	return killed
+}
 
+func killOne(t *testing.T, op operation, n int) (killed bool) {
+	dir := filepath.Join(t.TempDir(), "table")
+	next := killBase(t, op, dir)
+	killed = die(t, dir, op.name, n)
 	disk, err := localstore.Open(dir, nil)
 	require.NoError(t, err)
 	msg := fmt.Sprintf("killed before call %d", n)
@@ -152,5 +168,49 @@ func killOne(t *testing.T, op operation, n int) (killed bool) {
 	s, err := txlog.Load(t.Context(), disk, nil)
 	require.NoError(t, err, msg)
 	require.Equal(t, next, s.Version(), msg)
+	return killed
+}
+
+// Operations on rows, killed in the same way: what is in the table afterwards is
+// what one run of them leaves, and no row was updated twice.
+func TestKilledChanges(t *testing.T) {
+	for _, op := range changeOps() {
+		switch op.name {
+		case "update-plus-one", "merge-upsert", "delete-vectors":
+		default:
+			continue
+		}
+		t.Run(op.name, func(t *testing.T) {
+			t.Parallel()
+			st := op.memory(t)
+			_, err := attempt(t.Context(), op.operation, st, "alone")
+			require.NoError(t, err)
+			want := rowsIn(t, st)
+			for n := 0; killChange(t, op, n, want); n++ {
+				require.Less(t, n, 100)
+			}
+		})
+	}
+}
+
+func killChange(t *testing.T, op changeOp, n int, want []string) (killed bool) {
+	dir := filepath.Join(t.TempDir(), "table")
+	disk, err := localstore.Open(dir, nil)
+	require.NoError(t, err)
+	op.base(t, disk, dir)
+	killed = die(t, dir, op.name, n)
+	msg := fmt.Sprintf("killed before call %d", n)
+	at := landed(t, disk)
+	again, err := attempt(t.Context(), op.operation, disk, "second")
+	require.NoError(t, err, msg)
+	if len(at) > 0 {
+		require.Equal(t, delta.AlreadyApplied, again.State, msg)
+	}
+	require.Equal(t, want, rowsIn(t, disk), msg)
+	require.Equal(t, []delta.Version{4}, landed(t, disk), msg)
+	require.Equal(t, delta.Version(4), again.Version, msg)
+	if !killed {
+		require.Greater(t, n, 8, "the sweep ended too early")
+	}
 	return killed
 }

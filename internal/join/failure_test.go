@@ -185,7 +185,7 @@ func TestMemoryStaysWithinTheBudget(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 24))
 		types := []schema.DataType{columnTypes[r.IntN(len(columnTypes))], schema.String}
 		d := randomRows(r, 12000, types, randomKeyColumns(r), 40000)
-		memory := []int64{128 << 10, 256 << 10, 512 << 10}[seed%3]
+		memory := []int64{64 << 10, 128 << 10, 256 << 10, 512 << 10}[seed%4]
 		s := d.open(t, r, &Options{MaxMemory: memory, Dir: t.TempDir()}, allBits)
 		for range s.Passes() {
 			_, _, _, err := s.Duplicates(t.Context(), 1)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -139,20 +140,35 @@ func randomKeys(r *rand.Rand, n int, keys []KeyColumn, domain int) [][]any {
 }
 
 // vecs returns rows i … j-1 as windows of longer columns. Columns of nulls only
-// are at times of the layout that stands for them.
+// are at times of the layout that stands for them; under other nulls there are at
+// times values.
 func vecs(r *rand.Rand, likes []*vec.Vec, values [][]any, i, j int) []*vec.Vec {
 	var out []*vec.Vec
 	for k, like := range likes {
 		part := values[k][i:j]
-		null := len(part) > 0
-		for _, v := range part {
-			null = null && v == nil
-		}
-		if null {
+		s := shapeOf(like)
+		if !slices.ContainsFunc(part, func(v any) bool { return v != nil }) && r.IntN(2) == 0 {
 			out = append(out, &vec.Vec{Kind: vec.Null, Len: j - i})
 			continue
 		}
-		out = append(out, vectest.Window(r, shapeOf(like), part...))
+		if s.Kind == vec.Null || r.IntN(2) == 0 {
+			out = append(out, vectest.Window(r, s, part...))
+			continue
+		}
+		hidden := vectest.Random(r, s, j-i, false)
+		for k, v := range part {
+			if v != nil {
+				hidden[k] = v
+			}
+		}
+		v := vectest.Window(r, s, hidden...)
+		v.Valid = make([]byte, vec.BitmapLen(v.Off+v.Len))
+		for k := range part {
+			if part[k] != nil {
+				vec.SetBits(v.Valid, v.Off+k, 1)
+			}
+		}
+		out = append(out, v)
 	}
 	return out
 }
@@ -166,6 +182,13 @@ func (d *rowsOf) open(t testing.TB, r *rand.Rand, o *Options, mask uint64) *Sour
 	d.add(t, r, s)
 	require.NoError(t, s.Build(t.Context()))
 	require.Equal(t, int64(d.n), s.Rows())
+	require.Len(t, s.passes, s.Passes())
+	next := uint64(0)
+	for _, p := range s.passes {
+		require.Equal(t, next, p.lo, "passes follow each other")
+		next = p.hi + 1
+	}
+	require.Zero(t, next, "the last pass ends with the last hash")
 	return s
 }
 

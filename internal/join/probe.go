@@ -96,12 +96,14 @@ func (s *Source) look(b *keyBatch, m *Matches) int {
 	return found
 }
 
-// matchWords looks for the keys that look has found; their slots are near now.
+// matchWords looks for the keys that look has found; their slots are near now. No
+// empty slot is compared: look keeps a key if a tag fits, and reads the slot of
+// that, or if the group is full.
 func (s *Source) matchWords(from, found int, m *Matches) {
 	t := s.table
 	for k, i := range m.rows[:found] {
 		w := m.batch.words[i]
-		if m.slots[k].word == w && m.fits(k, i) {
+		if m.slots[k].word == w {
 			m.add(from+int(i), t, &m.slots[k])
 			continue
 		}
@@ -112,18 +114,13 @@ func (s *Source) matchWords(from, found int, m *Matches) {
 	}
 }
 
-// fits says that the slot read for a key is one whose tag fits.
-func (m *Matches) fits(k int, row int32) bool {
-	return fitting(m.tags[k], m.batch.hashes[row]) != 0
-}
-
 // matchBytes is matchWords for keys of bytes, whose hashes are in the slots. It
 // goes to the arena for all keys with the right hash before it compares any.
 func (s *Source) matchBytes(from, found int, m *Matches) {
 	t := s.table
 	for k, i := range m.rows[:found] {
 		m.tags[k] = 0
-		if m.slots[k].word == m.batch.words[i] && m.fits(k, i) {
+		if m.slots[k].word == m.batch.words[i] {
 			id, _ := t.arena.at(m.slots[k].row)
 			m.tags[k] = uint64(id) + 1
 		}

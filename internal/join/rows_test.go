@@ -166,40 +166,119 @@ func scribble(v *vec.Vec) {
 	}
 }
 
-// FuzzDecodingChangedRows changes a row on disk: reading it may give an error or
-// wrong values, but nothing worse.
+// TestRowsThatGetWider has chunks that turn out much larger than planned, so that
+// they are moved to disk before they are complete.
+func TestRowsThatGetWider(t *testing.T) {
+	t.Parallel()
+	for width := 30; width < 120; width += 10 {
+		r := rand.New(rand.NewPCG(uint64(width), 42))
+		d := randomRows(r, 9000, []schema.DataType{schema.String}, []KeyColumn{{Type: schema.Byte}}, 5)
+		for i := range d.cols[0] {
+			d.cols[0][i] = ""
+			if i > 64 {
+				d.cols[0][i] = fmt.Sprintf("%0*d", width, i)
+			}
+		}
+		s, err := NewSource(d.types, d.keys, &Options{MaxMemory: 512 << 10, Dir: t.TempDir()})
+		require.NoError(t, err)
+		for i := 0; i < d.n; i += 100 {
+			require.NoError(t, s.Add(t.Context(), vecs(r, s.like, d.cols, i, i+100), vecs(r, s.coder.like, d.keyCol, i, i+100), 100))
+		}
+		require.NoError(t, s.Build(t.Context()))
+		require.LessOrEqual(t, s.budget.peak, s.budget.max)
+		var ids []int64
+		for id := range s.n {
+			ids = append(ids, id)
+		}
+		cols, err := s.Gather(t.Context(), ids, []int{0})
+		require.NoError(t, err)
+		requireRows(t, d, []int{0}, ids, cols)
+		require.NoError(t, s.Close())
+	}
+}
+
+// A memFile is a file in memory.
+type memFile struct{ b []byte }
+
+func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
+	f.b = append(f.b[:off], p...)
+	return len(p), nil
+}
+
+func (f *memFile) ReadAt(p []byte, off int64) (int, error) { return copy(p, f.b[off:]), nil }
+
+func (f *memFile) Close() error { return nil }
+
+// changedRows is a file with a few rows of all types.
+func changedRows(t *testing.T, seed uint64) (*rowFile, *memFile) {
+	r := rand.New(rand.NewPCG(seed, 7))
+	d := randomRows(r, 10, columnTypes, nil, 10)
+	var like []*vec.Vec
+	for _, c := range d.types {
+		like = append(like, emptyOf(c))
+	}
+	b := newBudget(nil)
+	mem := &memFile{}
+	dir := disk{parent: t.TempDir(), wrap: func(f file) file {
+		require.NoError(t, f.Close())
+		return mem
+	}}
+	f, err := newRowFile(&dir, &b, like)
+	require.NoError(t, err)
+	require.NoError(t, f.add(vecs(r, like, d.cols, 0, d.n), d.n))
+	require.NoError(t, f.seal())
+	return f, mem
+}
+
+// requireErrorOrRows reads all rows: that may give an error or wrong values, but
+// nothing worse.
+func requireErrorOrRows(t *testing.T, f *rowFile) (failed bool) {
+	t.Helper()
+	ids := make([]int64, f.n)
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	columns := make([]int, len(f.format.cols))
+	for i := range columns {
+		columns[i] = i
+	}
+	cols, err := f.gather(t.Context(), ids, columns)
+	if err != nil {
+		return true
+	}
+	for _, c := range cols {
+		require.NoError(t, vec.Check(c))
+	}
+	return false
+}
+
+func TestChangedRowsAreNoPanic(t *testing.T) {
+	t.Parallel()
+	f, mem := changedRows(t, 1)
+	require.False(t, requireErrorOrRows(t, f))
+	failed := 0
+	for i := range mem.b {
+		for _, flip := range []byte{1, 0x80, 0xff} {
+			mem.b[i] ^= flip
+			if requireErrorOrRows(t, f) {
+				failed++
+			}
+			mem.b[i] ^= flip
+		}
+	}
+	require.Positive(t, failed)
+	for n := range mem.b {
+		f.file.f = &memFile{b: mem.b[:n]}
+		require.True(t, requireErrorOrRows(t, f))
+	}
+}
+
 func FuzzDecodingChangedRows(f *testing.F) {
 	f.Add(uint64(1), uint16(9), byte(255))
 	f.Add(uint64(2), uint16(4), byte(1))
 	f.Fuzz(func(t *testing.T, seed uint64, at uint16, flip byte) {
-		r := rand.New(rand.NewPCG(seed, 7))
-		d := randomRows(r, 20, columnTypes, nil, 10)
-		var like []*vec.Vec
-		for _, c := range d.types {
-			like = append(like, emptyOf(c))
-		}
-		b := newBudget(nil)
-		dir := disk{parent: t.TempDir()}
-		file, err := newRowFile(&dir, &b, like)
-		require.NoError(t, err)
-		defer file.close()
-		require.NoError(t, file.add(vecs(r, like, d.cols, 0, 20), 20))
-		file.buf[int(at)%len(file.buf)] ^= flip
-		require.NoError(t, file.seal())
-		ids := make([]int64, 20)
-		columns := make([]int, len(like))
-		for i := range ids {
-			ids[i] = int64(i)
-		}
-		for i := range columns {
-			columns[i] = i
-		}
-		cols, err := file.gather(t.Context(), ids, columns)
-		if err != nil {
-			return
-		}
-		for _, c := range cols {
-			require.NoError(t, vec.Check(c))
-		}
+		file, mem := changedRows(t, seed)
+		mem.b[int(at)%len(mem.b)] ^= flip
+		requireErrorOrRows(t, file)
 	})
 }
