@@ -28,6 +28,7 @@ type binding struct {
 
 	clauses [3][]*boundClause
 	schema  *schema.Struct // of the rows written: table, with columns that it gains
+	evolve  bool           // columns that the source has, or lacks, are no mistake
 	evolved bool
 }
 
@@ -62,10 +63,10 @@ func bind(st *statement, snap *txlog.Snapshot, source *schema.Struct, evolve boo
 	if err != nil {
 		return nil, err
 	}
-	b := &binding{st: st, table: table, source: source, schema: table, opts: o}
+	b := &binding{st: st, table: table, source: source, schema: table, evolve: evolve, opts: o}
 	b.scope = &expr.Scope{Relations: []expr.Relation{{Names: st.target, Schema: table}, {Names: st.source, Schema: source}}}
 	if evolve {
-		if err := b.evolve(snap, newID); err != nil {
+		if err := b.grow(snap, newID); err != nil {
 			return nil, err
 		}
 	}
@@ -82,9 +83,9 @@ func bind(st *statement, snap *txlog.Snapshot, source *schema.Struct, evolve boo
 	return b, nil
 }
 
-// evolve adds to the rows written what the source has and the table lacks, where
+// grow adds to the rows written what the source has and the table lacks, where
 // a clause takes all of the source, or names such a column.
-func (b *binding) evolve(snap *txlog.Snapshot, newID func() string) error {
+func (b *binding) grow(snap *txlog.Snapshot, newID func() string) error {
 	wanted := &schema.Struct{}
 	for i := range b.source.Fields {
 		f := &b.source.Fields[i]
@@ -207,7 +208,7 @@ func (b *binding) setAll(c *clause, snap *txlog.Snapshot) ([]boundSet, error) {
 			continue
 		}
 		if at < 0 {
-			if !rules.Fills(f) && !b.evolved {
+			if !rules.Fills(f) && !b.evolve {
 				missing = append(missing, f.Name)
 			}
 			continue

@@ -130,12 +130,22 @@ func (c *change) wrap(err error) error {
 func (c *change) run(ctx context.Context) (*Result, error) {
 	err := c.do(ctx)
 	if c.src != nil {
-		err = errors.Join(err, c.src.close())
+		c.leave(c.src.close())
+	}
+	if c.work != nil {
+		c.leave(c.work.pairs.Close())
 	}
 	if c.work != nil && c.res.State != Committed && c.res.State != Unknown {
 		c.discard(ctx)
 	}
 	return c.res, c.wrap(err)
+}
+
+// leave notes a temporary file that could not be closed or removed.
+func (c *change) leave(err error) {
+	if err != nil {
+		c.res.Warnings = append(c.res.Warnings, fmt.Errorf("delta: %w", err))
+	}
 }
 
 func (c *change) do(ctx context.Context) error {
@@ -292,7 +302,7 @@ func (c *change) guard() (done bool, err error) {
 // One that meets another on a row is planned again, on what that other one left:
 // files that it did not touch are not looked at again.
 func (c *change) attempts(ctx context.Context) error {
-	deadline := c.t.opts.Env.Now().Add(cmp.Or(c.t.opts.CommitTimeout, 2*time.Minute))
+	deadline := time.Time{} // a plan may take any time: it counts from the first loss on
 	c.work = newRewrite(c)
 	for try := 1; ; try++ {
 		if err := c.work.plan(ctx, c.snap); err != nil {
@@ -310,7 +320,11 @@ func (c *change) attempts(ctx context.Context) error {
 		default:
 			return err
 		}
-		if c.t.opts.Env.Now().After(deadline) {
+		now := c.t.opts.Env.Now()
+		if deadline.IsZero() {
+			deadline = now.Add(cmp.Or(c.t.opts.CommitTimeout, 2*time.Minute))
+		}
+		if now.After(deadline) {
 			return fmt.Errorf("%w: planned %d times: %w", ErrRetriesExhausted, try, err)
 		}
 		if serr := c.t.opts.Env.Sleep(ctx, c.backoff(try)); serr != nil {

@@ -50,7 +50,9 @@ func (t *Table) Dedup(ctx context.Context, o *DedupOptions) (*Result, error) {
 func Latest(s *reader.Scan, by, order []string, maxMemory int64) Source {
 	return &batches{schema: s.Schema(), again: true, seq: func(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
 		return func(yield func(arrow.RecordBatch, error) bool) {
-			if err := latest(ctx, s, by, order, maxMemory, func(r arrow.RecordBatch) bool { return yield(r, nil) }); err != nil {
+			more := true
+			err := latest(ctx, s, by, order, maxMemory, func(r arrow.RecordBatch) bool { more = yield(r, nil); return more })
+			if err != nil && more {
 				yield(nil, fmt.Errorf("delta: latest rows: %w", err))
 			}
 		}
@@ -219,6 +221,7 @@ func (r *rewrite) planDedup(ctx context.Context) (err error) {
 			if err != nil {
 				return err
 			}
+			f.rows = b.FileRows
 			file := make([]int64, rows.n)
 			for i := range file {
 				file[i] = int64(f.index)

@@ -47,13 +47,16 @@ type ApplyOptions struct {
 // order. The latest of each key wins; all of it is one commit.
 func (t *Table) ApplyChanges(ctx context.Context, src Source, o *ApplyOptions) (*Result, error) {
 	m := t.Merge(src)
+	if o == nil {
+		o = &ApplyOptions{}
+	}
 	opts := o.ChangeOptions
 	opts.Dedupe = []string{o.Order}
-	m.err = o.build(m)
+	m.err = o.build(ctx, m)
 	return m.Run(ctx, &opts)
 }
 
-func (o *ApplyOptions) build(m *Merge) error {
+func (o *ApplyOptions) build(ctx context.Context, m *Merge) error {
 	if len(o.Keys) == 0 || o.Order == "" {
 		return errors.New("ApplyOptions: Keys and Order are needed")
 	}
@@ -61,7 +64,7 @@ func (o *ApplyOptions) build(m *Merge) error {
 	if err != nil {
 		return err
 	}
-	table, err := m.t.known().Schema()
+	table, err := m.t.columns(ctx)
 	if err != nil {
 		return err
 	}
@@ -170,8 +173,20 @@ type SCD2Options struct {
 func (t *Table) SCD2(ctx context.Context, src Source, o *SCD2Options) (*Result, error) {
 	m := t.Merge(src)
 	m.st.unique = true
-	m.err = o.withDefaults().build(m)
+	if o == nil {
+		o = &SCD2Options{}
+	}
+	m.err = o.withDefaults().build(ctx, m)
 	return m.Run(ctx, &o.ChangeOptions)
+}
+
+// columns are the table's columns in its newest version: others may have added some.
+func (t *Table) columns(ctx context.Context) (*schema.Struct, error) {
+	s, err := t.refresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Schema()
 }
 
 func (o *SCD2Options) withDefaults() *SCD2Options {
@@ -187,7 +202,7 @@ func (o *SCD2Options) withDefaults() *SCD2Options {
 	return &d
 }
 
-func (o *SCD2Options) build(m *Merge) error {
+func (o *SCD2Options) build(ctx context.Context, m *Merge) error {
 	if len(o.Keys) == 0 || o.Effective == "" {
 		return errors.New("SCD2Options: Keys and Effective are needed")
 	}
@@ -195,7 +210,7 @@ func (o *SCD2Options) build(m *Merge) error {
 	if err != nil {
 		return err
 	}
-	table, err := m.t.known().Schema()
+	table, err := m.t.columns(ctx)
 	if err != nil {
 		return err
 	}

@@ -81,10 +81,11 @@ type rewrite struct {
 // A candidate is a file that may hold rows of the operation.
 type candidate struct {
 	add      *txlog.AddFile
-	index    int  // in pairs
-	found    bool // its pairs are in pairs
-	findable bool // may hold rows that source rows meet
-	bySource bool // may hold rows of a bySource clause
+	rows     int64 // that it has, deleted ones too; known once it was read
+	index    int   // in pairs
+	found    bool  // its pairs are in pairs
+	findable bool  // may hold rows that source rows meet
+	bySource bool  // may hold rows of a bySource clause
 	unit     *unit
 }
 
@@ -272,13 +273,13 @@ func (r *rewrite) keyRange(list int) []expr.Expr {
 		if k.column == nil {
 			continue
 		}
-		col := expr.Column(k.column...)
+		col := r.b.st.targetColumn(k.column...) // a column may have the name of a side
 		s := r.c.src.keys[i]
 		var e expr.Expr
 		switch {
 		case s.Distinct != nil && len(s.Distinct) <= list:
 			e = expr.In(col, s.Distinct...)
-		case !s.Min.IsNull() && !s.Max.IsNull():
+		case !s.NaN && !s.Min.IsNull() && !s.Max.IsNull():
 			e = expr.Between(col, expr.Literal(s.Min), expr.Literal(s.Max))
 		default:
 			continue
@@ -311,7 +312,8 @@ func (r *rewrite) list(ctx context.Context) error {
 			return fmt.Errorf("files of version %d: %w", r.snap.Version(), err)
 		}
 		f := r.known[add.Path]
-		if f == nil || mayGain(f.add, add) {
+		if f == nil || f.add.DeletionVector != nil && f.add.DeletionVector.ID() != add.DeletionVector.ID() {
+			// Rows that were deleted may be back, by a restore.
 			f = &candidate{index: r.seen}
 			r.known[add.Path] = f
 			r.seen++
@@ -474,15 +476,11 @@ func (r *rewrite) settle(ctx context.Context, f *candidate) error {
 	if gone == 0 {
 		return nil
 	}
-	rows, err := r.whole.Rows(ctx, f.add)
-	if err != nil {
-		return err
-	}
 	old, err := r.whole.Deleted(ctx, f.add)
 	if err != nil {
 		return err
 	}
-	live := rows
+	live := f.rows
 	if old != nil {
 		live -= old.Cardinality()
 	}
@@ -490,7 +488,7 @@ func (r *rewrite) settle(ctx context.Context, f *candidate) error {
 	case gone == live:
 		u.remove = true
 	case r.vectors() && (r.c.o.Strategy == StrategyVectors || float64(gone) <= vectorShare*float64(live)):
-		return r.mark(f, rows, old)
+		return r.mark(f, old)
 	default:
 		u.copied = live - gone
 		return r.copyRows(ctx, f)
@@ -499,33 +497,28 @@ func (r *rewrite) settle(ctx context.Context, f *candidate) error {
 }
 
 // mark gives the file a deletion vector that holds the old one.
-func (r *rewrite) mark(f *candidate, rows int64, old *dv.Bitmap) error {
+func (r *rewrite) mark(f *candidate, old *dv.Bitmap) error {
 	all := f.unit.gone.Clone()
 	if old != nil {
 		all.Union(old)
 	}
 	var err error
-	if f.unit.stats, err = looseStats(f.add, rows); err != nil {
-		return fmt.Errorf("file %s: %w", f.add.Path, err)
-	}
+	f.unit.stats = looseStats(f.add, f.rows)
 	f.unit.desc, err = r.vector.Add(all)
 	return err
 }
 
 // looseStats are a file's statistics once rows of it are deleted: its bounds hold,
-// and may be wider than they need be.
-func looseStats(f *txlog.AddFile, rows int64) (string, error) {
-	if f.Stats == "" {
-		return stats.WithCount(rows), nil
+// and may be wider than they need be. What cannot be right is left out.
+func looseStats(f *txlog.AddFile, rows int64) string {
+	if text, err := stats.Loosen(f.Stats, rows); err == nil {
+		return text
 	}
-	return stats.Loosen(f.Stats, rows)
+	return stats.WithCount(rows)
 }
 
 // copyRows writes the rows that stay to a new file.
 func (r *rewrite) copyRows(ctx context.Context, f *candidate) error {
-	if r.c.o.DryRun {
-		return nil
-	}
 	for b, err := range r.whole.ReadFile(ctx, f.add, &reader.FileOptions{Except: f.unit.gone, RowIDs: r.tracksRows()}) {
 		if err != nil {
 			return err
@@ -534,9 +527,7 @@ func (r *rewrite) copyRows(ctx context.Context, f *candidate) error {
 		if err != nil {
 			return err
 		}
-		image := make([]*vec.Vec, len(r.b.schema.Fields))
-		copy(image, rows.cols[:len(r.b.table.Fields)])
-		if err := r.out.write(image, rows.ids, rows.commits, rows.n); err != nil {
+		if err := r.out.write(r.old(rows), rows.ids, rows.commits, rows.n); err != nil {
 			return err
 		}
 	}

@@ -151,6 +151,7 @@ func (w *fileWork) batch(ctx context.Context, b reader.FileBatch) error {
 	if err != nil {
 		return err
 	}
+	w.f.rows = b.FileRows
 	at, src := w.pairs.next(b.Positions)
 	if len(at) > 0 && w.r.b.st.has(matched) {
 		if err := w.matched(ctx, rows, at, src); err != nil {
@@ -253,19 +254,46 @@ func (w *fileWork) delete(ctx context.Context, rows *rowSet) error {
 	rows = rows.filter(first)
 	w.r.partial.Store(true)
 	w.u.deleted += int64(rows.n)
-	return w.r.out.changed("delete", w.old(rows), rows.n)
+	return w.r.out.changed("delete", w.r.old(rows), rows.n)
 }
 
-// old returns the table's columns of rows.
-func (w *fileWork) old(rows *rowSet) []*vec.Vec {
-	cols := make([]*vec.Vec, len(w.r.b.schema.Fields))
-	copy(cols, rows.cols[:len(w.r.b.table.Fields)])
+// old returns the table's columns of rows, as the rows written have them.
+func (r *rewrite) old(rows *rowSet) []*vec.Vec {
+	cols := make([]*vec.Vec, len(r.b.schema.Fields))
+	copy(cols, rows.cols[:len(r.b.table.Fields)])
+	for i := range r.b.table.Fields {
+		if from, to := r.b.table.Fields[i].Type, r.b.schema.Fields[i].Type; r.b.evolved && cols[i] != nil && !schema.Equal(from, to) {
+			cols[i] = grow(cols[i], from, to)
+		}
+	}
 	return cols
+}
+
+// grow gives the structs in a column the fields that their type has gained: null.
+func grow(v *vec.Vec, from, to schema.DataType) *vec.Vec {
+	out := *v
+	out.Children = slices.Clone(v.Children)
+	switch to := to.(type) {
+	case *schema.Struct:
+		for i, f := range to.Fields {
+			if old := from.(*schema.Struct); i < len(old.Fields) { // new fields come last
+				out.Children[i] = grow(v.Children[i], old.Fields[i].Type, f.Type)
+			} else {
+				out.Children = append(out.Children, vec.AllNull(schemavec.Empty(f.Type), v.Off+v.Len))
+			}
+		}
+	case *schema.Array:
+		out.Children[0] = grow(v.Children[0], from.(*schema.Array).Element, to.Element)
+	case *schema.Map:
+		out.Children[0] = grow(v.Children[0], from.(*schema.Map).Key, to.Key)
+		out.Children[1] = grow(v.Children[1], from.(*schema.Map).Value, to.Value)
+	}
+	return &out
 }
 
 // update gives rows new values; those that have them already stay where they are.
 func (w *fileWork) update(ctx context.Context, c *boundClause, rows *rowSet) error {
-	image := w.old(rows)
+	image := w.r.old(rows)
 	old := slices.Clone(image)
 	set := make([]bool, len(image))
 	for _, s := range c.set {
@@ -322,7 +350,7 @@ func (w *fileWork) update(ctx context.Context, c *boundClause, rows *rowSet) err
 	if err := w.r.out.write(image, rows.ids, nil, n); err != nil {
 		return err
 	}
-	if err := w.r.out.changed("update_preimage", w.old(rows), n); err != nil {
+	if err := w.r.out.changed("update_preimage", w.r.old(rows), n); err != nil {
 		return err
 	}
 	if err := w.r.out.changed("update_postimage", image, n); err != nil {

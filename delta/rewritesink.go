@@ -48,9 +48,8 @@ func (s *sink) newWriter(changes bool) (*writer.Writer, error) {
 		TargetFileSize: r.c.o.TargetFileSize, MaxMemory: r.c.maxMemory() / 4, Parallel: r.c.o.Parallel, Env: r.c.t.opts.Env,
 	}
 	if changes {
-		with := &schema.Struct{Fields: append(r.b.schema.Fields[:len(r.b.schema.Fields):len(r.b.schema.Fields)],
-			schema.Field{Name: changeType, Type: schema.String, Nullable: true})}
-		c.Schema, c.Directory, c.Rules = with, "_change_data", rules.None(with) // the rows are or were the table's
+		c.Hidden = []schema.Field{{Name: changeType, Type: schema.String, Nullable: true}}
+		c.Directory, c.Rules = "_change_data", rules.None(r.b.schema) // the rows are or were the table's
 	} else {
 		c.Hidden, c.Rules = r.hidden(), r.rules
 		c.Admit = func(p writer.Partition, row int64) error {

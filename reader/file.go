@@ -324,7 +324,7 @@ func (f *fileScan) assemble(b *pqread.Batch) (out FileBatch, err error) {
 		}
 	}
 	if f.at || f.opts.RowIDs {
-		out.Positions = positions(b.Positions, sel, rows)
+		out.Positions, out.FileRows = positions(b.Positions, sel, rows), f.file.Rows()
 	}
 	names := f.s.out
 	if f.opts.RowIDs {

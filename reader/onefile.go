@@ -34,6 +34,9 @@ type FileBatch struct {
 	// Positions are those of the rows in the file, counted from 0 over all row
 	// groups and deleted rows: what a deletion vector names rows by.
 	Positions []int64
+	// FileRows is how many rows the file has, deleted ones included, whatever its
+	// statistics say.
+	FileRows int64
 }
 
 // ReadFile yields the rows of one file that are live, that the scan's predicate

@@ -1,6 +1,9 @@
 package txlog
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // An Isolation is how much a transaction must not notice of others.
 type Isolation string
@@ -204,7 +207,26 @@ func (c *conflictCheck) deleteReads(w *Commit, _ *Snapshot) error {
 			return c.conflict(w, ConcurrentDeleteRead, r.Path, "removed rows that this commit has read")
 		}
 	}
+	c.follow(w)
 	return nil
+}
+
+// follow finds rows that this transaction has read and w has moved: from here on
+// they are read where they are now.
+func (c *conflictCheck) follow(w *Commit) {
+	moved := slices.ContainsFunc(w.Actions, func(a Action) bool {
+		r, ok := a.(*RemoveFile)
+		if !ok {
+			return false
+		}
+		_, read := c.reads.files[canonicalIn(c.root, r.Path)]
+		return read
+	})
+	for _, a := range w.Actions {
+		if f, ok := a.(*AddFile); ok && moved && !f.DataChange {
+			c.reads.file(canonicalIn(c.root, f.Path))
+		}
+	}
 }
 
 func (c *conflictCheck) deleteDeletes(w *Commit, _ *Snapshot) error {
