@@ -299,7 +299,7 @@ func TestProbeFindsWhatANaiveJoinFinds(t *testing.T) {
 		probe := randomKeys(r, 3000, keys, domain)
 		want := naiveJoin(d, probe, 3000)
 		memory := []int64{0, 400 << 10, 64 << 10, 40 << 10}[r.IntN(4)]
-		mask := []uint64{allBits, allBits, 0xf0_0000_0000_0000_ff}[r.IntN(3)]
+		mask := []uint64{allBits, allBits, 0xfff0_0000_0000_0000}[r.IntN(3)]
 		s := d.open(t, r, &Options{MaxMemory: memory, Dir: t.TempDir()}, mask)
 		passes[min(3, s.Passes())]++
 		require.Equal(t, want, probeAll(t, r, s, probe, 3000), "seed %d: keys %v, %d rows, memory %d, mask %x, %d passes", seed, keys, n, memory, mask, s.Passes())

@@ -63,10 +63,10 @@ func newKeySummary(t schema.DataType) *keySummary {
 // add counts the values of the rows of a batch.
 func (k *keySummary) add(v *vec.Vec, b *keyBatch) {
 	k.nulls += int64(v.NullCount())
-	lo, hi := -1, -1
+	var lo, hi int
 	switch v.Kind {
 	case vec.Bool:
-		lo, hi = extremes(k, v, b, func(i, j int) bool { return !v.Bool(i) && v.Bool(j) })
+		lo, hi = extremes(v, b, func(i, j int) bool { return !v.Bool(i) && v.Bool(j) })
 	case vec.Int8:
 		lo, hi = extremesOf[int8](k, v, b)
 	case vec.Int16:
@@ -80,7 +80,7 @@ func (k *keySummary) add(v *vec.Vec, b *keyBatch) {
 	case vec.Float64:
 		lo, hi = extremesOf[float64](k, v, b)
 	default:
-		lo, hi = extremes(k, v, b, func(i, j int) bool { return compareValues(v, i, v, j) < 0 })
+		lo, hi = extremes(v, b, func(i, j int) bool { return compareValues(v, i, v, j) < 0 })
 	}
 	if lo >= 0 {
 		if x := schemavec.Value(v, k.t, lo); k.min.IsNull() || schema.Compare(x, k.min) < 0 {
@@ -118,7 +118,7 @@ func extremesOf[T int8 | int16 | int32 | int64 | float32 | float64](k *keySummar
 }
 
 // extremes is extremesOf for values that are compared by their places.
-func extremes(_ *keySummary, v *vec.Vec, b *keyBatch, less func(i, j int) bool) (lo, hi int) {
+func extremes(v *vec.Vec, b *keyBatch, less func(i, j int) bool) (lo, hi int) {
 	lo, hi = -1, -1
 	for i := range v.Len {
 		switch {
