@@ -221,3 +221,26 @@ func undelete(t *testing.T, st *memstore.Store, _ *delta.Table) {
 		}
 	})
 }
+
+// A change that finds nothing to do, and records that under its key, says so of the
+// version that it gets: rows that came in between are looked at too.
+func TestNothingToDoIsTrueOfItsVersion(t *testing.T) {
+	t.Parallel()
+	op := operation{run: func(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+		return t.Delete(ctx, "id >= 500", keyedChange())
+	}}
+	st := memstore.New(nil)
+	changeBase(t, st, "mem://", sweptCow)
+	arrives := func() {
+		tbl := must(delta.Open(t.Context(), "mem://", &delta.Options{Store: st, Env: virtual("append")}))
+		_, err := tbl.Append(t.Context(), stocks(t, []stock{stockOf(500, "b", 1, "late")}), nil)
+		require.NoError(t, err)
+	}
+	before := rowsIn(t, st)
+	res, err := attempt(t.Context(), op, faultstore.New(st, paused(4, arrives, nil)), "op")
+	require.NoError(t, err)
+	require.Equal(t, delta.Committed, res.State)
+	require.Equal(t, int64(1), res.Rows.Deleted)
+	require.Equal(t, int64(2), res.Rows.Plans)
+	require.Equal(t, before, rowsIn(t, st))
+}

@@ -62,8 +62,8 @@ func newConflictCheck(t *Transaction, isolation Isolation) *conflictCheck {
 		isolation: effective(isolation, t.actions),
 		removes:   map[string]struct{}{},
 	}
-	if t.replace != nil {
-		c.isolation = isolation
+	if t.replace != nil || len(t.actions) == 0 && t.opts.Key != nil {
+		c.isolation = isolation // a key alone records that there was nothing to do
 	}
 	if t.base != nil {
 		c.base = t.base.Metadata()

@@ -2,7 +2,7 @@
 // that concurrent writers, in goroutines and in processes, leave a table that
 // equals some serial order of their work, and that each was told the truth.
 //
-// [Replacements] and [FirstWrites] are run from a test of the store's own, which
+// [Replacements], [FirstWrites] and [Changes] are run from a test of the store's own, which
 // names the store by a URL that other processes can open too; its TestMain calls
 // [Main], or [Worker] before anything else.
 package tabletest
@@ -35,7 +35,8 @@ type Row struct {
 	N      int32  `parquet:"n"`
 }
 
-// A Job is the work of one writer: it replaces partitions by rows of its own.
+// A Job is the work of one writer: it replaces partitions by rows of its own, or
+// changes rows of them.
 type Job struct {
 	URL    string
 	Writer int32
@@ -43,6 +44,7 @@ type Job struct {
 	Rows   int // in each partition
 	Key    string
 	First  bool // the table may not be there: then the write makes it
+	Change Change
 
 	open Opener
 }
@@ -109,6 +111,9 @@ func (j *Job) Run(ctx context.Context) Outcome {
 		return Outcome{State: delta.NotCommitted.String(), Version: delta.NoVersion, Err: err.Error()}
 	}
 	defer t.Close()
+	if j.Change != "" {
+		return outcome(j.change(ctx, t))
+	}
 	src, err := delta.Slice(j.rows())
 	if err != nil {
 		return Outcome{Err: err.Error()}
@@ -117,7 +122,10 @@ func (j *Job) Run(ctx context.Context) Outcome {
 	for _, p := range j.Parts {
 		o.Partitions = append(o.Partitions, delta.Part("part", p))
 	}
-	res, err := t.ReplacePartitions(ctx, src, o)
+	return outcome(t.ReplacePartitions(ctx, src, o))
+}
+
+func outcome(res *delta.Result, err error) Outcome {
 	out := Outcome{State: res.State.String(), Version: res.Version}
 	if err != nil {
 		out.Err = err.Error()

@@ -13,24 +13,33 @@ import (
 
 func TestMain(m *testing.M) { tabletest.Main(m) }
 
-// both judges a store in both ways.
-func both(t *testing.T, h tabletest.Harness) {
+// judge judges a store with writes and with changes.
+func judge(t *testing.T, h tabletest.Harness) {
 	tabletest.Replacements(t, h)
 	t.Run("first", func(t *testing.T) { tabletest.FirstWrites(t, h) })
+	t.Run("changes", func(t *testing.T) { tabletest.Changes(t, h) })
+}
+
+func TestManyPartitionsOnLocalDisk(t *testing.T) {
+	t.Parallel()
+	tabletest.DisjointChanges(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 64})
 }
 
 func TestGoroutinesOnLocalDisk(t *testing.T) {
-	both(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16})
+	t.Parallel()
+	judge(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16})
 }
 
 func TestProcessesOnLocalDisk(t *testing.T) {
-	both(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16, Processes: true})
+	t.Parallel()
+	judge(t, tabletest.Harness{URL: filepath.Join(t.TempDir(), "table"), Writers: 16, Processes: true})
 }
 
 func TestGoroutinesInMemory(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	tables := map[string]*memstore.Store{}
-	both(t, tabletest.Harness{
+	judge(t, tabletest.Harness{
 		URL: "mem://table", Writers: 16,
 		Open: func(_ context.Context, url string) (logstore.Store, error) {
 			mu.Lock()
