@@ -160,7 +160,7 @@ func (b *binding) clause(c *clause, snap *txlog.Snapshot) (*boundClause, error) 
 	bc := &boundClause{clause: c}
 	var err error
 	if c.cond != nil {
-		if bc.cond, err = expr.BindIn(c.cond, b.scope, b.opts); err != nil {
+		if bc.cond, err = inSides(b, c.kind, func(s *expr.Scope) (*expr.Predicate, error) { return expr.BindIn(c.cond, s, b.opts) }); err != nil {
 			return nil, err
 		}
 		if err := b.allowed(c.kind, bc.cond.Columns()); err != nil {
@@ -177,6 +177,29 @@ func (b *binding) clause(c *clause, snap *txlog.Snapshot) (*boundClause, error) 
 	}
 	bc.insert, err = b.sets(notMatched, c.insert)
 	return bc, err
+}
+
+// inSides binds in the scope of both sides, or if that fails in that of the one
+// side that the clause's rows have: a name that both sides have means that one's.
+func inSides[T any](b *binding, k clauseKind, bind func(*expr.Scope) (T, error)) (T, error) {
+	v, err := bind(b.scope)
+	if err == nil || k == matched {
+		return v, err
+	}
+	one := &expr.Scope{Relations: slices.Clone(b.scope.Relations)}
+	if k == bySource {
+		one.Relations[1].Schema = &schema.Struct{}
+	} else {
+		hidden := &schema.Struct{Fields: slices.Clone(b.table.Fields)} // they keep their numbers
+		for i := range hidden.Fields {
+			hidden.Fields[i].Name = "\x00" + strconv.Itoa(i)
+		}
+		one.Relations[0].Schema = hidden
+	}
+	if only, err := bind(one); err == nil {
+		return only, nil
+	}
+	return v, err
 }
 
 // allowed refuses columns of a side that the clause's rows do not have.
@@ -251,7 +274,7 @@ func (b *binding) sets(k clauseKind, set []assignment) ([]boundSet, error) {
 			return nil, err
 		}
 		for _, other := range sets {
-			if other.column == column && (len(other.field) == 0 || len(field) == 0 || slices.Equal(other.field, field)) {
+			if other.column == column && within(other.field, field) {
 				return nil, fmt.Errorf("column %s is set twice", schema.ColumnPath(path))
 			}
 		}
@@ -279,6 +302,12 @@ func (b *binding) sets(k clauseKind, set []assignment) ([]boundSet, error) {
 		sets = append(sets, s)
 	}
 	return sets, nil
+}
+
+// within reports whether one of two fields of a column is the other, or in it.
+func within(a, b []int) bool {
+	n := min(len(a), len(b))
+	return slices.Equal(a[:n], b[:n])
 }
 
 // defaultOf is the column's DEFAULT, null without one.
@@ -328,7 +357,7 @@ func (b *binding) value(column int, field []int, e expr.Expr, k clauseKind) (bou
 	for _, i := range field {
 		typ = typ.(*schema.Struct).Fields[i].Type
 	}
-	v, err := expr.BindValue(e, b.scope, b.opts)
+	v, err := inSides(b, k, func(s *expr.Scope) (*expr.Value, error) { return expr.BindValue(e, s, b.opts) })
 	if err != nil {
 		return boundSet{}, err
 	}

@@ -179,6 +179,12 @@ func (c *change) check(ctx context.Context) error {
 	if err := c.o.validate(c.st.op); err != nil {
 		return err
 	}
+	if c.o.MaxShrink > 0 {
+		return errors.New("option MaxShrink is for writes that replace rows as a whole; it guards no rows here")
+	}
+	if c.o.MinRows > 0 && c.rows == nil {
+		return errors.New("option MinRows is about a source, and there is none")
+	}
 	if c.snap == nil || c.snap.Version() < 0 {
 		return fmt.Errorf("%w: %s", ErrTableNotFound, c.t.URL())
 	}

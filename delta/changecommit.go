@@ -75,6 +75,9 @@ func (c *change) transaction(ctx context.Context) (*txlog.Transaction, error) {
 		UserMetadata: c.o.UserMetadata, EngineInfo: c.t.opts.EngineInfo,
 		MaxElapsed: c.t.opts.CommitTimeout, Env: c.t.opts.Env, Key: c.key(c.digest()),
 	}
+	if w.tracksRows() {
+		o.Tags = map[string]string{"delta.rowTracking.preserved": "true"}
+	}
 	units := w.units()
 	o.NewFiles = !slices.ContainsFunc(units, func(f *candidate) bool { return f.unit.desc != nil })
 	txn := c.snap.Begin(o)

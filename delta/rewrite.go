@@ -527,7 +527,7 @@ func (r *rewrite) copyRows(ctx context.Context, f *candidate) error {
 		if err != nil {
 			return err
 		}
-		if err := r.out.write(r.old(rows), rows.ids, rows.commits, rows.n); err != nil {
+		if err := r.out.write(r.old(rows), rows.ids, rows.commits, rows.pos); err != nil {
 			return err
 		}
 	}
@@ -581,14 +581,17 @@ func (r *rewrite) inserts(ctx context.Context) error {
 				sel.Set(i)
 			}
 		}
-		rows := &rowSet{n: b.N, cols: make([]*vec.Vec, len(used))}
+		rows := &rowSet{n: b.N, cols: make([]*vec.Vec, len(used)), pos: make([]int64, b.N)}
+		for i := range rows.pos {
+			rows.pos[i] = b.First + int64(i)
+		}
 		for i, c := range columns {
 			rows.cols[nt+c] = b.Cols[i]
 		}
 		rows = rows.filter(sel)
 		err := eachClause(r.b.clauses[notMatched], rows, func(c *boundClause, rs *rowSet) error { return w.insert(ctx, c.set, rs) })
 		if err != nil {
-			return fmt.Errorf("source rows from %d on: %w", b.First, err)
+			return fmt.Errorf("source: %w", err)
 		}
 	}
 	r.inserted = w.u.inserted
@@ -744,7 +747,7 @@ func (r *rewrite) matchFile(ctx context.Context, f *candidate) error {
 func (r *rewrite) probe(ctx context.Context, f *candidate, rows *rowSet, m *join.Matches) error {
 	keys, err := r.b.keyValues(rows.cols, rows.n, func(k *boundKey) *expr.Value { return k.target })
 	if err != nil {
-		return err
+		return placed(err, rows.pos, 0)
 	}
 	m.Reset()
 	if err := r.c.src.Probe(keys, rows.n, m); err != nil {
@@ -789,7 +792,7 @@ func (r *rewrite) rest(ctx context.Context, rows *rowSet, at []int32, src []int6
 	}
 	yes, err := r.b.residual.Eval(pair.cols, pair.n)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, placed(err, pair.pos, 0)
 	}
 	n := 0
 	for i := range at {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -20,7 +21,7 @@ import (
 type rowSet struct {
 	n            int
 	cols         []*vec.Vec
-	pos          []int64  // in their file; nil: rows of the source
+	pos          []int64  // in their file, or in the source
 	ids, commits *vec.Vec // of row tracking; nil without it
 }
 
@@ -105,6 +106,37 @@ func (s *rowSet) filter(sel *vec.Bitmap) *rowSet {
 	return out
 }
 
+// placed makes the row that an error names one of the file or the source: it counts
+// rows at these positions, after so many others.
+func placed(err error, pos []int64, before int64) error {
+	at := func(row int64) int64 {
+		if i := row - before; i >= 0 && i < int64(len(pos)) {
+			return pos[i]
+		}
+		return row
+	}
+	var (
+		eval  *expr.EvalError
+		rule  *ConstraintError
+		place *PartitionError
+	)
+	switch {
+	case errors.As(err, &rule):
+		e := *rule
+		e.Row = at(e.Row)
+		return &e
+	case errors.As(err, &place):
+		e := *place
+		e.Row = at(e.Row)
+		return &e
+	case errors.As(err, &eval):
+		e := *eval
+		e.Row = int(at(int64(e.Row)))
+		return &e
+	}
+	return err
+}
+
 // eachClause calls f with the rows of each clause: the first whose condition is
 // true for a row has it.
 func eachClause(cs []*boundClause, rows *rowSet, f func(*boundClause, *rowSet) error) error {
@@ -117,7 +149,7 @@ func eachClause(cs []*boundClause, rows *rowSet, f func(*boundClause, *rowSet) e
 		}
 		yes, err := c.cond.Eval(rows.cols, rows.n)
 		if err != nil {
-			return err
+			return placed(err, rows.pos, 0)
 		}
 		k := yes.Count()
 		if k > 0 {
@@ -299,7 +331,7 @@ func (w *fileWork) update(ctx context.Context, c *boundClause, rows *rowSet) err
 	for _, s := range c.set {
 		v, err := s.eval(rows, w.r.b.schema)
 		if err != nil {
-			return err
+			return placed(err, rows.pos, 0)
 		}
 		if len(s.field) > 0 {
 			if v, err = setField(image[s.column], s.field, v); err != nil {
@@ -345,9 +377,9 @@ func (w *fileWork) update(ctx context.Context, c *boundClause, rows *rowSet) err
 	w.r.partial.Store(true)
 	w.u.updated += int64(n)
 	if err := complete(w.r.rules, w.r.rules.Begin(), image, n); err != nil {
-		return err
+		return placed(err, rows.pos, 0)
 	}
-	if err := w.r.out.write(image, rows.ids, nil, n); err != nil {
+	if err := w.r.out.write(image, rows.ids, nil, rows.pos); err != nil {
 		return err
 	}
 	if err := w.r.out.changed("update_preimage", w.r.old(rows), n); err != nil {
@@ -371,15 +403,15 @@ func (w *fileWork) insert(ctx context.Context, set []boundSet, rows *rowSet) err
 	for _, s := range set {
 		v, err := s.eval(rows, w.r.b.schema)
 		if err != nil {
-			return err
+			return placed(err, rows.pos, 0)
 		}
 		image[s.column] = v
 	}
 	w.u.inserted += int64(rows.n)
 	if err := w.r.complete(image, rows.n); err != nil {
-		return err
+		return placed(err, rows.pos, 0)
 	}
-	if err := w.r.out.write(image, nil, nil, rows.n); err != nil {
+	if err := w.r.out.write(image, nil, nil, rows.pos); err != nil {
 		return err
 	}
 	return w.r.out.changed("insert", image, rows.n)

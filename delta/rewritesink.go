@@ -25,6 +25,7 @@ type sink struct {
 
 	mu      sync.Mutex
 	data    *writer.Writer
+	rows    int64 // that it was given
 	cdc     *writer.Writer
 	files   []writer.DataFile
 	changes []writer.DataFile
@@ -52,6 +53,9 @@ func (s *sink) newWriter(changes bool) (*writer.Writer, error) {
 		c.Directory, c.Rules = "_change_data", rules.None(r.b.schema) // the rows are or were the table's
 	} else {
 		c.Hidden, c.Rules = r.hidden(), r.rules
+		if report := r.c.o.Progress; report != nil {
+			c.Progress = func(p writer.Progress) { report(Progress{p.Rows, p.Bytes, p.Files}) }
+		}
 		c.Admit = func(p writer.Partition, row int64) error {
 			if d := r.c.declared; d != nil && !d.has(p.Raw) {
 				return &PartitionError{Partition: r.c.by.format(p.Raw), Row: row, Want: d.text}
@@ -62,8 +66,9 @@ func (s *sink) newWriter(changes bool) (*writer.Writer, error) {
 	return writer.New(c)
 }
 
-// write adds rows. A nil column is one that the rows do not have.
-func (s *sink) write(cols []*vec.Vec, ids, commits *vec.Vec, n int) error {
+// write adds rows, which errors name by their positions. A nil column is one that
+// the rows do not have.
+func (s *sink) write(cols []*vec.Vec, ids, commits *vec.Vec, pos []int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.data == nil {
@@ -85,7 +90,9 @@ func (s *sink) write(cols []*vec.Vec, ids, commits *vec.Vec, n int) error {
 			fields, arrays = append(fields, arrow.Field{Name: h.Name, Type: arrow.PrimitiveTypes.Int64, Nullable: true}), append(arrays, a)
 		}
 	}
-	return s.data.Write(s.r.writing, array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(n)))
+	before, n := s.rows, int64(len(pos))
+	s.rows += n
+	return placed(s.data.Write(s.r.writing, array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, n)), pos, before)
 }
 
 // changed adds rows to the change data, on tables that have it.
