@@ -33,14 +33,17 @@ func (b *binder) arith(e *arith, depth int) (node, error) {
 	if r, err = b.castNode(e, r, rt); err != nil {
 		return nil, err
 	}
+	divides := e.op == opDiv || e.op == opMod || e.op == opIntDiv
+	var n node
 	if d, is := lt.(schema.Decimal); is {
-		return decimalArith(e, d, rt.(schema.Decimal), l, r), nil
+		n = decimalArith(e, d, rt.(schema.Decimal), l, r)
+	} else {
+		n = strictApply(e, lt, divides || !isFloat(lt.Kind()), numberKernel(e.op, lt.Kind()), l, r)
 	}
-	fails := true
-	if isFloat(lt.Kind()) {
-		fails = e.op == opDiv || e.op == opMod
+	if a, is := n.(*apply); is {
+		a.last = divides
 	}
-	return strictApply(e, lt, fails, numberKernel(e.op, lt.Kind()), l, r), nil
+	return n, nil
 }
 
 // arithTypes returns the types that the sides are cast to: the same one, or two

@@ -16,7 +16,7 @@ type caster func(v *vec.Vec, f *failures) (*vec.Vec, error)
 type failures struct {
 	of   *vec.Vec // the column, whose nulls do not fail
 	try  bool     // failed rows become null
-	null []int
+	null []int    // rows that become null
 	err  error
 }
 
@@ -80,7 +80,7 @@ func (b *binder) castNodeAs(src Expr, x node, to schema.DataType, try bool) (nod
 		}
 		return vec.Repeat(v, 0, b.n)
 	}, x)
-	if a, is := n.(*apply); is && try {
+	if a, is := n.(*apply); is && (try || isFloat(from.Kind()) && to.Kind() == schema.KindDecimal) {
 		a.null = true
 	}
 	return n, nil

@@ -107,11 +107,15 @@ func floatsToInts(v []float64, to schema.DataType, f *failures) *vec.Vec {
 func floatString(x float64) string { return string(schema.AppendFloat(nil, x, 64)) }
 
 // floatsToDecimals takes the shortest digits that read back as the number, as
-// Java does.
+// Java does. What is no number, or infinite, is null, as in Spark.
 func floatsToDecimals(v []float64, to schema.Decimal, f *failures) *vec.Vec {
 	out := make([][16]byte, len(v))
 	var buf [32]byte
 	for i, x := range v {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			f.null = append(f.null, i)
+			continue
+		}
 		d, scale, ok := schema.ParseDecimal(string(strconv.AppendFloat(buf[:0], x, 'e', -1, 64)))
 		if ok {
 			d, ok = roundDecimal(d, scale, to)

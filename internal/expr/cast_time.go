@@ -81,7 +81,8 @@ func secondsTo(to schema.DataType) caster {
 	}
 }
 
-// numberToTimestamp casts seconds since 1970.
+// numberToTimestamp casts seconds since 1970. Of an integer that is too large it
+// makes the first or last timestamp, as Spark does.
 func numberToTimestamp(from schema.DataType) caster {
 	return func(v *vec.Vec, f *failures) (*vec.Vec, error) {
 		out := make([]int64, v.Len)
@@ -107,6 +108,12 @@ func numberToTimestamp(from schema.DataType) caster {
 				n, _, ok = d.Rescale(0, 6-scale)
 			}
 			us, fits := n.Int64()
+			if isInteger(from.Kind()) && (!ok || !fits) {
+				us, ok, fits = math.MaxInt64, true, true
+				if d.Sign() < 0 {
+					us = math.MinInt64
+				}
+			}
 			if (!ok || !fits) && f.bad(i, "%s: %w of timestamp", d.Text(scale), errOverflow) {
 				break
 			}

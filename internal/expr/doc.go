@@ -23,7 +23,7 @@
 // other numbers; strings compare by bytes. Overflow, division by zero, a text
 // that is no number, a position outside an array are errors, [*EvalError], of the
 // row that needs the value: AND, OR, CASE, IF, COALESCE and an operator with a
-// null on its left leave what does not matter alone.
+// null on its left (a division: on its right) leave what does not matter alone.
 //
 // A literal beside a column is cast to the type of the column; where that is not
 // possible Bind returns an error rather than a condition that is never true.

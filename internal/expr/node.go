@@ -96,6 +96,7 @@ type apply struct {
 	null   bool // may be null
 	fails  bool // it or an argument may fail
 	strict bool // null if an argument is
+	last   bool // the last argument comes first, as Spark divides
 	run    kernel
 }
 
@@ -149,7 +150,11 @@ func (a *apply) eval(in *inputs) (*vec.Vec, error) {
 		return emptyOf(a.t), nil
 	}
 	b := &batch{n: in.n, args: make([]sqlfn.Arg, len(a.args))}
-	for i, x := range a.args {
+	for i := range a.args {
+		if a.last {
+			i = len(a.args) - 1 - i
+		}
+		x := a.args[i]
 		if c, is := x.(constNode); is {
 			if a.strict && c.v.IsNull(0) {
 				return vec.AllNull(emptyOf(a.t), in.n), nil

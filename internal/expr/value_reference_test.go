@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,13 +31,21 @@ func (r row) calc(e Expr) (schema.Value, error) {
 	case *literal:
 		return e.value, nil
 	case *arith:
-		l, err := r.calc(e.l)
+		sides := []Expr{e.l, e.r}
+		divides := e.op == opDiv || e.op == opMod || e.op == opIntDiv
+		if divides { // the divisor comes first
+			slices.Reverse(sides)
+		}
+		l, err := r.calc(sides[0])
 		if err != nil || l.IsNull() {
 			return nullOf(l, e), err
 		}
-		x, err := r.calc(e.r)
+		x, err := r.calc(sides[1])
 		if err != nil || x.IsNull() {
 			return nullOf(l, e), err
+		}
+		if divides {
+			l, x = x, l
 		}
 		return arith3(e.op, l, x)
 	case *negate:

@@ -8,8 +8,8 @@ import (
 )
 
 // AppendFloat writes a double (bits 64) or float (bits 32) as Java's toString does:
-// 1.0, 0.001, 1.0E7, 1.0E-5, NaN, Infinity. The digits are the fewest that read
-// back as f.
+// 1.0, 0.001, 1.0E7, 1.0E-5, NaN, Infinity. The digits are the fewest, of two or
+// more, that read back as f.
 func AppendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case f != f:
@@ -29,6 +29,9 @@ func AppendFloat(dst []byte, f float64, bits int) []byte {
 	}
 	var buf [32]byte
 	text := strconv.AppendFloat(buf[:0], f, 'e', -1, bits) // d.ddde±dd
+	if !hasByte(text, '.') {
+		text = strconv.AppendFloat(buf[:0], f, 'e', 1, bits) // 4.9E-324 and not 5.0E-324
+	}
 	e := len(text) - 1
 	for text[e] != 'e' {
 		e--

@@ -224,7 +224,7 @@ func TestPartitionValuesOfOtherEngines(t *testing.T) {
 			back, err := schema.ParsePartition(s.Fields[0].Type, out, nil)
 			require.NoError(t, err, line)
 			require.True(t, v.Equal(back), line)
-			if out != nil && !strings.HasPrefix(part[1], "timestamp") && value != "4.9E-324" && value != "1.17549435E-38" {
+			if out != nil && !strings.HasPrefix(part[1], "timestamp") && value != "1.17549435E-38" {
 				require.Equal(t, value, *out, "written as Spark does")
 			}
 			n++

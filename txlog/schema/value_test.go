@@ -167,9 +167,6 @@ func TestFloatsAreWrittenAsJavaDoes(t *testing.T) {
 		"-1.5E-10": -1.5e-10, "1.7976931348623157E308": math.MaxFloat64, "4.9E-324": math.SmallestNonzeroFloat64, "NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1),
 	} {
 		got := string(schema.AppendFloat(nil, f, 64))
-		if want == "4.9E-324" {
-			want = "5.0E-324" // Java writes two digits; both read back as the same
-		}
 		require.Equal(t, want, got)
 		back, ok := schema.ParseFloat(got, 64)
 		require.True(t, ok)
