@@ -160,6 +160,7 @@ func (c *change) do(ctx context.Context) error {
 			return err
 		}
 	}
+	began := c.t.opts.Env.Now()
 	if err := c.read(ctx); err != nil {
 		return err
 	}
@@ -171,8 +172,17 @@ func (c *change) do(ctx context.Context) error {
 			return err
 		}
 	}
+	if c.t.opts.Env.Now().Sub(began) > longRead { // a plan on what was then would be made twice
+		if done, err := c.again(ctx); done || err != nil {
+			return err
+		}
+	}
 	return c.attempts(ctx)
 }
+
+// longRead is how long a source may be read before it is worth to look again what
+// others have committed meanwhile.
+const longRead = 5 * time.Second
 
 // check settles what needs no row.
 func (c *change) check(ctx context.Context) error {

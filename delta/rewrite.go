@@ -334,25 +334,48 @@ func mayGain(was, is *txlog.AddFile) bool {
 	return old != nil && (now == nil || now.ID() != old.ID() && now.Cardinality <= old.Cardinality)
 }
 
-// parallel calls f for each file, several at a time.
+// weight is how much memory reading a file may take, of budget: a scan gives a file
+// no more than its share, and small files need less.
+func (r *rewrite) weight(f *candidate, budget int64) int64 {
+	const most, growth = 32 << 20, 8 // see reader.Options.Parallel; decoded, rows are larger than their file
+	share := budget / max(1, min(int64(r.workers()), budget/most))
+	return min(share, max(f.add.Size, 0)*growth)
+}
+
+// parallel calls f for each file, several at a time: as many as there is memory for.
 func (r *rewrite) parallel(ctx context.Context, files []*candidate, f func(context.Context, *candidate) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	next := make(chan *candidate)
+	budget := r.c.maxMemory() / 4
+	var mu sync.Mutex
+	left, done := budget, sync.NewCond(&mu)
+	give := func(n int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		left += n
+		done.Signal()
+	}
 	for range min(r.workers(), len(files)) {
 		wg.Go(func() {
 			for c := range next {
-				if ctx.Err() != nil {
-					continue
+				if ctx.Err() == nil {
+					if err := f(ctx, c); err != nil {
+						cancel(err)
+					}
 				}
-				if err := f(ctx, c); err != nil {
-					cancel(err)
-				}
+				give(r.weight(c, budget))
 			}
 		})
 	}
 	for _, c := range files {
+		mu.Lock()
+		for w := r.weight(c, budget); left < w; {
+			done.Wait()
+		}
+		left -= r.weight(c, budget)
+		mu.Unlock()
 		next <- c
 	}
 	close(next)
