@@ -31,6 +31,19 @@ func TestReplacements(t *testing.T) {
 	})
 }
 
+// 8 writers at once that merge, update, delete and append.
+func TestChanges(t *testing.T) {
+	each(t, func(t *testing.T, s *Server) {
+		h := tabletest.Harness{
+			URL: s.Root(), Writers: 8, Env: s.Env(),
+			Open: func(ctx context.Context, url string) (logstore.Store, error) { return s.Open(ctx, url, 0) },
+		}
+		t.Run("goroutines", func(t *testing.T) { tabletest.Changes(t, h) })
+		h.URL, h.Processes = s.Root(), true
+		t.Run("processes", func(t *testing.T) { tabletest.Changes(t, h) })
+	})
+}
+
 type item struct {
 	Part string `parquet:"part"`
 	N    int64  `parquet:"n"`
@@ -41,20 +54,28 @@ type work struct {
 	name string
 	run  func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error)
 	want map[string]int64
+	// more are rows that the table has besides, and with them deletion vectors.
+	more []item
 }
 
 func works() []work {
 	o := func() *delta.WriteOptions { return &delta.WriteOptions{Key: "job"} }
 	return []work{
-		{"append", func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
+		{name: "append", run: func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
 			return t.Append(ctx, src, o())
-		}, map[string]int64{"a": 3, "b": 1}},
-		{"replace", func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
+		}, want: map[string]int64{"a": 3, "b": 1}},
+		{name: "replace", run: func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
 			return t.ReplacePartitions(ctx, src, o())
-		}, map[string]int64{"a": 2, "b": 1}},
-		{"reload", func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
+		}, want: map[string]int64{"a": 2, "b": 1}},
+		{name: "reload", run: func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
 			return t.Reload(ctx, src, o())
-		}, map[string]int64{"a": 2}},
+		}, want: map[string]int64{"a": 2}},
+		{name: "merge", run: func(ctx context.Context, t *delta.Table, src delta.Source) (*delta.Result, error) {
+			// One row moves, and one is new; done twice, two more would be new.
+			return t.Merge(src).OnColumns("part", "n").WhenMatched().Update(delta.Set{"n": "t.n + 100"}).
+				WhenNotMatched().Insert(delta.Set{"part": "s.part", "n": "s.n + 10"}).
+				Run(ctx, &delta.ChangeOptions{WriteOptions: *o(), Strategy: delta.StrategyVectors})
+		}, want: map[string]int64{"a": 6, "b": 1}, more: []item{{"a", 1}, {"a", 5}, {"a", 6}, {"a", 7}}},
 	}
 }
 
@@ -65,17 +86,22 @@ func source(t *testing.T) delta.Source {
 	return src
 }
 
-// seeded makes a table with one row in each of two partitions.
-func seeded(t *testing.T, s *Server, root string) {
+// seeded makes a table with one row in each of two partitions, and those that the
+// work wants besides.
+func seeded(t *testing.T, s *Server, root string, w work) {
 	t.Helper()
 	store, err := s.Open(t.Context(), root, 0)
 	require.NoError(t, err)
 	defer store.Close()
 	cols, err := writer.SchemaOf[item]()
 	require.NoError(t, err)
-	tbl, err := delta.Create(t.Context(), root, cols, &delta.CreateOptions{Options: delta.Options{Store: store}, PartitionBy: []string{"part"}})
+	o := &delta.CreateOptions{Options: delta.Options{Store: store}, PartitionBy: []string{"part"}}
+	if w.more != nil {
+		o.Properties = map[string]string{"delta.enableDeletionVectors": "true"}
+	}
+	tbl, err := delta.Create(t.Context(), root, cols, o)
 	require.NoError(t, err)
-	src, err := delta.Slice([]item{{"a", 0}, {"b", 0}})
+	src, err := delta.Slice(append([]item{{"a", 0}, {"b", 0}}, w.more...))
 	require.NoError(t, err)
 	_, err = tbl.Append(t.Context(), src, nil)
 	require.NoError(t, err)
@@ -145,7 +171,7 @@ func TestWritesUnderEveryFault(t *testing.T) {
 		for _, w := range works() {
 			f, p := WithFaults(t, s, nil)
 			root := f.Root()
-			seeded(t, s, root)
+			seeded(t, s, root, w)
 			p.Reset()
 			_, err := do(t.Context(), t, f, root, w, 0)
 			require.NoError(t, err)
@@ -169,7 +195,7 @@ func TestWritesUnderEveryFault(t *testing.T) {
 func underFault(t *testing.T, s *Server, w work, fault faultproxy.Fault, n int) {
 	f, p := WithFaults(t, s, nil)
 	root := f.Root()
-	seeded(t, s, root)
+	seeded(t, s, root, w)
 	p.Reset()
 	p.SetScript(faultproxy.Nth(n, fault, func(faultproxy.Request) bool { return true }))
 	res, err := do(t.Context(), t, f, root, w, short)
@@ -208,7 +234,7 @@ func TestCommitsWithoutAnswers(t *testing.T) {
 			for _, fault := range []faultproxy.Fault{faultproxy.DropAfter(), faultproxy.StatusAfter(500, "InternalError"), faultproxy.HangAfter()} {
 				f, p := WithFaults(t, s, nil)
 				root := f.Root()
-				seeded(t, s, root)
+				seeded(t, s, root, w)
 				p.SetScript(faultproxy.Every(fault, func(r faultproxy.Request) bool { return r.Writes() && isCommit(r) }))
 				res, err := do(t.Context(), t, f, root, w, short)
 				require.NoError(t, err, "%s, %s", w.name, fault)
