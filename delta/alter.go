@@ -57,9 +57,9 @@ func (t *Table) alter(ctx context.Context, op operation, o *AlterOptions, plan f
 		o = &AlterOptions{}
 	}
 	res := &Result{Operation: string(op), State: NotCommitted, Version: NoVersion, DryRun: o.DryRun}
-	err := t.alterOnce(ctx, o, res, plan)
+	err := t.alterOnce(ctx, op, o, res, plan)
 	for try := 1; errors.Is(err, ErrConflict) && try < alterTries; try++ {
-		err = t.alterOnce(ctx, o, res, plan)
+		err = t.alterOnce(ctx, op, o, res, plan)
 	}
 	if err != nil {
 		res.Retryable = retryable(res.State, err, true) // a second time is no change, or refused
@@ -68,7 +68,7 @@ func (t *Table) alter(ctx context.Context, op operation, o *AlterOptions, plan f
 	return res, err
 }
 
-func (t *Table) alterOnce(ctx context.Context, o *AlterOptions, res *Result, plan func(context.Context, *txlog.Snapshot) (*alteration, error)) error {
+func (t *Table) alterOnce(ctx context.Context, op operation, o *AlterOptions, res *Result, plan func(context.Context, *txlog.Snapshot) (*alteration, error)) error {
 	snap, err := t.refresh(ctx)
 	if err != nil {
 		return err
@@ -77,6 +77,9 @@ func (t *Table) alterOnce(ctx context.Context, o *AlterOptions, res *Result, pla
 		return err
 	}
 	a, err := plan(ctx, snap)
+	if err != nil && op != opAddConstraint { // which reads rows
+		return refused(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (t *Table) alterOnce(ctx context.Context, o *AlterOptions, res *Result, pla
 	}
 	txn, err := t.alteration(snap, a, o)
 	if err != nil {
-		return err
+		return refused(err)
 	}
 	var c *txlog.CommitResult
 	if o.DryRun {

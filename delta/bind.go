@@ -20,6 +20,7 @@ type binding struct {
 	table  *schema.Struct
 	source *schema.Struct // without columns if there is no source
 	scope  *expr.Scope
+	sides  [3]*expr.Scope // by the kind of clause: what its rows have
 	opts   *expr.Options
 
 	keys     []boundKey
@@ -64,19 +65,32 @@ func bind(st *statement, snap *txlog.Snapshot, source *schema.Struct, evolve boo
 		return nil, err
 	}
 	b := &binding{st: st, table: table, source: source, schema: table, evolve: evolve, opts: o}
-	b.scope = &expr.Scope{Relations: []expr.Relation{{Names: st.target, Schema: table}, {Names: st.source, Schema: source}}}
+	side := func(target, source bool) *expr.Scope {
+		return &expr.Scope{Relations: []expr.Relation{
+			{Names: st.target, Schema: b.table, Hidden: !target}, {Names: st.source, Schema: b.source, Hidden: !source},
+		}}
+	}
+	b.scope = side(true, true)
+	b.sides = [3]*expr.Scope{matched: b.scope, notMatched: side(false, true), bySource: side(true, false)}
 	if evolve {
 		if err := b.grow(snap, newID); err != nil {
 			return nil, err
 		}
 	}
 	if err := b.on(); err != nil {
-		return nil, fmt.Errorf("condition %v: %w", st.on, err)
+		return nil, fmt.Errorf("condition %v: %w", st.on, inText(err, st.onText))
+	}
+	if st.loads {
+		if err := b.loaded(); err != nil {
+			return nil, err
+		}
 	}
 	for _, c := range st.clauses {
 		bc, err := b.clause(c, snap)
-		if err != nil {
+		if err = inText(err, c.text); err != nil && (st.op == opMerge || st.op == opReplaceWhere && c.kind == notMatched) {
 			return nil, fmt.Errorf("%s … THEN %s: %w", c.kind, strings.ToUpper(c.action.String()), err)
+		} else if err != nil {
+			return nil, err
 		}
 		b.clauses[c.kind] = append(b.clauses[c.kind], bc)
 	}
@@ -90,7 +104,7 @@ func (b *binding) grow(snap *txlog.Snapshot, newID func() string) error {
 	for i := range b.source.Fields {
 		f := &b.source.Fields[i]
 		takes := slices.ContainsFunc(b.st.clauses, func(c *clause) bool {
-			return c.kind != bySource && (c.all || assigns(c.set, f.Name) || assigns(c.insert, f.Name))
+			return c.kind != bySource && (c.all || b.assigns(c.set, f.Name) || b.assigns(c.insert, f.Name))
 		})
 		if takes {
 			wanted.Fields = append(wanted.Fields, *f)
@@ -114,8 +128,8 @@ func (b *binding) grow(snap *txlog.Snapshot, newID func() string) error {
 	return nil
 }
 
-func assigns(set []assignment, column string) bool {
-	return slices.ContainsFunc(set, func(a assignment) bool { return strings.EqualFold(a.path[0], column) })
+func (b *binding) assigns(set []assignment, column string) bool {
+	return slices.ContainsFunc(set, func(a assignment) bool { return strings.EqualFold(b.stripTarget(a.path)[0], column) })
 }
 
 // on divides the ON condition into keys, which find the rows that meet, and a
@@ -160,10 +174,8 @@ func (b *binding) clause(c *clause, snap *txlog.Snapshot) (*boundClause, error) 
 	bc := &boundClause{clause: c}
 	var err error
 	if c.cond != nil {
-		if bc.cond, err = inSides(b, c.kind, func(s *expr.Scope) (*expr.Predicate, error) { return expr.BindIn(c.cond, s, b.opts) }); err != nil {
-			return nil, err
-		}
-		if err := b.allowed(c.kind, bc.cond.Columns()); err != nil {
+		bc.cond, err = expr.BindIn(c.cond, b.sides[c.kind], b.opts)
+		if err := b.allowed(c.cond, c.kind, err); err != nil {
 			return nil, err
 		}
 	}
@@ -179,42 +191,44 @@ func (b *binding) clause(c *clause, snap *txlog.Snapshot) (*boundClause, error) 
 	return bc, err
 }
 
-// inSides binds in the scope of both sides, or if that fails in that of the one
-// side that the clause's rows have: a name that both sides have means that one's.
-func inSides[T any](b *binding, k clauseKind, bind func(*expr.Scope) (T, error)) (T, error) {
-	v, err := bind(b.scope)
-	if err == nil || k == matched {
-		return v, err
-	}
-	one := &expr.Scope{Relations: slices.Clone(b.scope.Relations)}
-	if k == bySource {
-		one.Relations[1].Schema = &schema.Struct{}
-	} else {
-		hidden := &schema.Struct{Fields: slices.Clone(b.table.Fields)} // they keep their numbers
-		for i := range hidden.Fields {
-			hidden.Fields[i].Name = "\x00" + strconv.Itoa(i)
-		}
-		one.Relations[0].Schema = hidden
-	}
-	if only, err := bind(one); err == nil {
-		return only, nil
-	}
-	return v, err
-}
-
-// allowed refuses columns of a side that the clause's rows do not have.
-func (b *binding) allowed(k clauseKind, cols []expr.BoundColumn) error {
-	for _, c := range cols {
-		ofSource := c.Index[0] >= len(b.table.Fields)
-		if k == bySource && ofSource {
-			return fmt.Errorf("column %s is the source's, and no source row meets these rows", schema.ColumnPath(c.Path))
-		}
-		if k == notMatched && !ofSource {
-			return fmt.Errorf("column %s is the table's, and these rows are not in the table; call the source's %s.%s",
-				schema.ColumnPath(c.Path), b.st.source[0], schema.ColumnPath(c.Path))
+// loaded refuses source columns that an append would.
+func (b *binding) loaded() error {
+	for i := range b.source.Fields {
+		if f := &b.source.Fields[i]; b.schema.Find(f.Name) < 0 {
+			return &schema.MismatchError{Column: f.Name, Got: f.Type}
 		}
 	}
 	return nil
+}
+
+// allowed explains why e could not be bound to what a clause's rows have: it may name
+// a column of the side that they lack.
+func (b *binding) allowed(e expr.Expr, k clauseKind, err error) error {
+	if err == nil {
+		return nil
+	}
+	v, other := expr.BindValue(e, b.scope, b.opts)
+	if other != nil {
+		return err
+	}
+	for _, c := range v.Columns() {
+		ofSource, name := c.Index[0] >= len(b.table.Fields), schema.ColumnPath(c.Path)
+		if k == bySource && ofSource {
+			return &expr.Error{Msg: fmt.Sprintf("column %s is the source's, and no source row meets these rows", name), Pos: position(err)}
+		}
+		if k == notMatched && !ofSource {
+			return &expr.Error{Msg: fmt.Sprintf("column %s is the table's, and these rows are not in the table", name), Pos: position(err)}
+		}
+	}
+	return err
+}
+
+// position is where an error of binding is.
+func position(err error) int {
+	if bad := (*expr.Error)(nil); errors.As(err, &bad) {
+		return bad.Pos
+	}
+	return -1
 }
 
 // setAll is UPDATE SET * and INSERT *.
@@ -231,14 +245,14 @@ func (b *binding) setAll(c *clause, snap *txlog.Snapshot) ([]boundSet, error) {
 			continue
 		}
 		if at < 0 {
-			if !rules.Fills(f) && !b.evolve {
+			if !rules.Fills(f) && !b.evolve && !b.st.loads {
 				missing = append(missing, f.Name)
 			}
 			continue
 		}
 		s, err := b.value(i, nil, b.st.sourceColumn(b.source.Fields[at].Name), c.kind)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("column %s: %w", f.Name, err)
 		}
 		sets = append(sets, s)
 	}
@@ -269,24 +283,27 @@ func (b *binding) sets(k clauseKind, set []assignment) ([]boundSet, error) {
 	var sets []boundSet
 	for _, a := range set {
 		path := b.stripTarget(a.path)
+		wrong := func(format string, args ...any) error {
+			return &expr.Error{Msg: fmt.Sprintf(format, args...), Text: a.text, Pos: a.at}
+		}
 		column, field, err := b.find(path)
 		if err != nil {
-			return nil, err
+			return nil, wrong("%v", err)
 		}
 		for _, other := range sets {
 			if other.column == column && within(other.field, field) {
-				return nil, fmt.Errorf("column %s is set twice", schema.ColumnPath(path))
+				return nil, wrong("column %s is set twice", schema.ColumnPath(path))
 			}
 		}
 		if f := &b.schema.Fields[column]; rules.IsIdentity(f) && !allowsExplicit(f) {
-			return nil, fmt.Errorf("column %s is GENERATED ALWAYS AS IDENTITY: it cannot be set", f.Name)
+			return nil, wrong("column %s is GENERATED ALWAYS AS IDENTITY: it cannot be set", f.Name)
 		}
 		if k == notMatched && len(field) > 0 {
-			return nil, fmt.Errorf("column %s: an insert sets whole columns; give the struct", schema.ColumnPath(path))
+			return nil, wrong("column %s: an insert sets whole columns; give the struct", schema.ColumnPath(path))
 		}
 		if a.value == nil {
 			if len(field) > 0 {
-				return nil, fmt.Errorf("column %s: a field of a struct has no default", schema.ColumnPath(path))
+				return nil, wrong("column %s: a field of a struct has no default", schema.ColumnPath(path))
 			}
 			v, err := b.defaultOf(&b.schema.Fields[column], column)
 			if err != nil {
@@ -297,7 +314,7 @@ func (b *binding) sets(k clauseKind, set []assignment) ([]boundSet, error) {
 		}
 		s, err := b.value(column, field, a.value, k)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", schema.ColumnPath(path), err)
+			return nil, fmt.Errorf("column %s: %w", schema.ColumnPath(path), inText(err, a.text))
 		}
 		sets = append(sets, s)
 	}
@@ -357,15 +374,12 @@ func (b *binding) value(column int, field []int, e expr.Expr, k clauseKind) (bou
 	for _, i := range field {
 		typ = typ.(*schema.Struct).Fields[i].Type
 	}
-	v, err := inSides(b, k, func(s *expr.Scope) (*expr.Value, error) { return expr.BindValue(e, s, b.opts) })
-	if err != nil {
-		return boundSet{}, err
-	}
-	if err := b.allowed(k, v.Columns()); err != nil {
+	v, err := expr.BindValue(e, b.sides[k], b.opts)
+	if err := b.allowed(e, k, err); err != nil {
 		return boundSet{}, err
 	}
 	if v, err = v.As(typ); err != nil {
-		return boundSet{}, fmt.Errorf("column %s: %w", f.Name, err)
+		return boundSet{}, err
 	}
 	return boundSet{column: column, field: field, value: v}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/deltalog/deltalog/internal/expr"
+	"github.com/deltalog/deltalog/internal/join"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -102,7 +103,10 @@ type change struct {
 	src      *changeSource
 	work     *rewrite
 	counts   *RowCounts
-	dups     *DedupOptions // of Dedup
+	dups     *DedupOptions   // of Dedup
+	last     []join.Order    // of Dedupe
+	where    *expr.Predicate // of a replacement, on the rows written
+	moved    progress
 }
 
 func (t *Table) newChange(st *statement, rows Source, o *ChangeOptions) *change {
@@ -189,11 +193,11 @@ func (c *change) check(ctx context.Context) error {
 	if err := c.o.validate(c.st.op); err != nil {
 		return err
 	}
-	if c.o.MaxShrink > 0 {
-		return errors.New("option MaxShrink is for writes that replace rows as a whole; it guards no rows here")
+	if c.o.MaxShrink > 0 && c.st.op != opReplaceWhere {
+		return refused(errors.New("option MaxShrink is for writes that replace rows by others; it guards no rows here"))
 	}
 	if c.o.MinRows > 0 && c.rows == nil {
-		return errors.New("option MinRows is about a source, and there is none")
+		return refused(errors.New("option MinRows is about a source, and there is none"))
 	}
 	if c.snap == nil || c.snap.Version() < 0 {
 		return fmt.Errorf("%w: %s", ErrTableNotFound, c.t.URL())
@@ -212,7 +216,7 @@ func (c *change) check(ctx context.Context) error {
 		return fmt.Errorf("%w: property delta.appendOnly is true", ErrAppendOnly)
 	}
 	if c.o.Strategy == StrategyVectors && !c.vectors() {
-		return errors.New("deletion vectors are not enabled in the table: set its property delta.enableDeletionVectors to true")
+		return refused(errors.New("deletion vectors are not enabled in the table: set its property delta.enableDeletionVectors to true"))
 	}
 	if c.by, err = partitioningOf(snap); err != nil {
 		return err
@@ -228,8 +232,13 @@ func (c *change) check(ctx context.Context) error {
 			return err
 		}
 	}
-	c.b, err = bind(c.st, snap, source, c.o.EvolveSchema, c.t.opts.Env.NewID, c.opts)
-	return err
+	if c.b, err = bind(c.st, snap, source, c.o.EvolveSchema, c.t.opts.Env.NewID, c.opts); err != nil {
+		return refused(err)
+	}
+	if err := c.order(); err != nil {
+		return err
+	}
+	return c.replaces()
 }
 
 // vectors reports whether the table wants deletion vectors written.

@@ -16,6 +16,9 @@ import (
 func (c *change) commit(ctx context.Context) (done bool, err error) {
 	w := c.work
 	w.counts(c.counts)
+	if err := c.shrinks(); err != nil {
+		return true, err
+	}
 	txn, err := c.transaction(ctx)
 	if err != nil {
 		return true, err
@@ -179,6 +182,8 @@ func (c *change) metrics() map[string]string {
 		m["numTargetRowsDeleted"], m["numTargetRowsCopied"] = n(r.Deleted), n(r.Copied)
 	case opUpdate:
 		m["numUpdatedRows"], m["numCopiedRows"] = n(r.Updated), n(r.Copied)
+	case opReplaceWhere:
+		m["numOutputRows"], m["numDeletedRows"], m["numCopiedRows"] = n(r.Inserted), n(r.Deleted), n(r.Copied)
 	default:
 		m["numDeletedRows"], m["numCopiedRows"] = n(r.Deleted), n(r.Copied)
 	}

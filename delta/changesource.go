@@ -100,6 +100,7 @@ func (c *change) read(ctx context.Context) error {
 			return err
 		}
 		c.src.rows += int64(n)
+		c.moved.read(c, c.src.rows)
 	}
 	if err := src.Build(ctx); err != nil {
 		return err
@@ -143,18 +144,23 @@ func (b *binding) keyValues(batch []*vec.Vec, n int, side func(*boundKey) *expr.
 	return out, nil
 }
 
+// order finds the columns of Dedupe.
+func (c *change) order() error {
+	for _, name := range c.o.Dedupe {
+		i := c.b.source.Find(name)
+		if i < 0 {
+			return refused(fmt.Errorf("the source has no column %s, by which the last of its rows would be chosen; it has %s",
+				name, strings.Join(columnNames(c.b.source), ", ")))
+		}
+		c.last = append(c.last, join.Order{Column: i})
+	}
+	return nil
+}
+
 // dedupe keeps the last row of each key, or finds that there are several.
 func (c *change) dedupe(ctx context.Context) error {
-	if len(c.o.Dedupe) > 0 {
-		var order []join.Order
-		for _, name := range c.o.Dedupe {
-			i := c.b.source.Find(name)
-			if i < 0 {
-				return fmt.Errorf("option Dedupe: the source has no column %s; it has %s", name, strings.Join(columnNames(c.b.source), ", "))
-			}
-			order = append(order, join.Order{Column: i})
-		}
-		kept, err := c.src.Latest(ctx, order)
+	if len(c.last) > 0 {
+		kept, err := c.src.Latest(ctx, c.last)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ type constraint struct {
 
 func (c *constraint) add(ctx context.Context, snap *txlog.Snapshot) (*alteration, error) {
 	if c.name == "" || strings.ContainsAny(c.name, " \t\n\"'`=") {
-		return nil, fmt.Errorf("%q is no name for a constraint", c.name)
+		return nil, refused(fmt.Errorf("%q is no name for a constraint", c.name))
 	}
 	for name, sql := range snap.Properties().Constraints() {
 		if !strings.EqualFold(name, c.name) {
@@ -49,7 +49,7 @@ func (c *constraint) add(ctx context.Context, snap *txlog.Snapshot) (*alteration
 		if strings.TrimSpace(sql) == c.sql {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("the table has another constraint %s: %s; drop that first", name, sql)
+		return nil, refused(fmt.Errorf("the table has another constraint %s: %s; drop that first", name, sql))
 	}
 	if err := c.verify(ctx, snap); err != nil {
 		return nil, err

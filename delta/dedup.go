@@ -203,14 +203,14 @@ func (r *rewrite) planDedup(ctx context.Context) (err error) {
 	o := r.c.dups
 	d, err := newDuplicates(r.b.table, o.By, o.LastBy, true, &join.Options{MaxMemory: r.c.maxMemory() / 2, Dir: r.c.o.SpillDir})
 	if err != nil {
-		return err
+		return refused(err)
 	}
 	defer func() { err = errors.Join(err, d.src.Close()) }()
 	for add, err := range r.snap.Files(ctx, nil) {
 		if err != nil {
 			return err
 		}
-		f := &candidate{add: add, index: len(r.files), bySource: true}
+		f := &candidate{add: add, index: len(r.files), bySource: true, read: true}
 		r.files = append(r.files, f)
 		r.known[add.Path] = f
 		for b, err := range r.whole.ReadFile(ctx, add, nil) {

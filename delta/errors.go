@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -51,6 +52,30 @@ var (
 	ErrEmptyInput = errors.New("input has no rows")
 )
 
+// A StatementError says that what was asked for cannot be: SQL that cannot be read,
+// a column that is not there, a clause that does not go with another. Nothing was
+// committed, and the same call fails again.
+type StatementError struct{ Err error }
+
+// Error is that of Err, which it is about.
+func (e *StatementError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *StatementError) Unwrap() error { return e.Err }
+
+// refused makes err a StatementError, unless it says already what kind it is.
+func refused(err error) error {
+	if err == nil || rejected(err) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTableNotFound) || isUnsupported(err) {
+		return err
+	}
+	return &StatementError{err}
+}
+
+func isUnsupported(err error) bool {
+	feature, typ := (*UnsupportedFeatureError)(nil), (*schema.UnsupportedTypeError)(nil)
+	return errors.As(err, &feature) || errors.As(err, &typ)
+}
+
 // A PartitionError says that a row belongs to a partition that the write must
 // not touch. Nothing was committed.
 type PartitionError struct {
@@ -90,6 +115,10 @@ func rejected(err error) bool {
 		guard     *GuardError
 		mismatch  *schema.MismatchError
 		broken    *ConstraintError
+		twice     *DuplicateKeyError
+		outside   *PredicateError
+		failed    *expr.EvalError
 	)
-	return errors.As(err, &partition) || errors.As(err, &guard) || errors.As(err, &mismatch) || errors.As(err, &broken)
+	return errors.As(err, &partition) || errors.As(err, &guard) || errors.As(err, &mismatch) || errors.As(err, &broken) ||
+		errors.As(err, &twice) || errors.As(err, &outside) || errors.As(err, &failed)
 }

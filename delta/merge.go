@@ -47,7 +47,7 @@ func (m *Merge) As(target, source string) *Merge {
 // On gives the condition under which a source row and a row of the table meet.
 // Equalities between the two sides are what makes it fast.
 func (m *Merge) On(condition string) *Merge {
-	m.st.on = m.condition(condition)
+	m.st.on, m.st.onText = m.condition(condition), condition
 	return m
 }
 
@@ -61,7 +61,7 @@ func (m *Merge) OnColumns(columns ...string) *Merge {
 		m.fail(errors.New("OnColumns: no column is given"))
 		return m
 	}
-	m.st.on = expr.And(all...)
+	m.st.on, m.st.onText = expr.And(all...), ""
 	return m
 }
 
@@ -85,7 +85,7 @@ func (m *Merge) clause(kind clauseKind, condition []string) *clause {
 	switch len(condition) {
 	case 0:
 	case 1:
-		c.cond = m.condition(condition[0])
+		c.cond, c.text = m.condition(condition[0]), condition[0]
 	default:
 		m.fail(fmt.Errorf("a clause takes one condition, got %d; join them with AND", len(condition)))
 	}
@@ -116,7 +116,7 @@ func assign(name, value string) (assignment, error) {
 	if len(paths) != 1 {
 		return assignment{}, fmt.Errorf("%q is no column", name)
 	}
-	a := assignment{path: paths[0]}
+	a := assignment{path: paths[0], text: value, at: -1}
 	if strings.EqualFold(strings.TrimSpace(value), "DEFAULT") {
 		return a, nil
 	}
@@ -212,14 +212,15 @@ func (m *Merge) Upsert() *Merge {
 // already is left alone, so that the same merge again commits nothing. Losing to
 // another writer means to look at the files that it touched, and at no others.
 //
-// Errors, beside those of every write: [*DuplicateKeyError], [*ConstraintError].
+// Errors, beside those of every write: [*DuplicateKeyError], [*ConstraintError], and
+// [*StatementError] for what is written wrong.
 func (m *Merge) Run(ctx context.Context, o *ChangeOptions) (*Result, error) {
 	c := m.t.newChange(&m.st, m.src, o)
 	if m.err == nil {
 		m.err = m.st.check()
 	}
 	if m.err != nil {
-		return c.res, c.wrap(m.err)
+		return c.res, c.wrap(refused(m.err))
 	}
 	return c.run(ctx)
 }

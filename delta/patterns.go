@@ -12,12 +12,13 @@ import (
 )
 
 // InsertNew adds the source's rows whose key the table does not have, in one
-// commit: an append that may be sent again. Of source rows with one key
+// commit: an append that may be sent again. As in an append the source may lack
+// columns, and has none that the table lacks. Of source rows with one key
 // [ChangeOptions.Dedupe] keeps the last; without it several are a
 // [*DuplicateKeyError].
 func (t *Table) InsertNew(ctx context.Context, src Source, keys []string, o *ChangeOptions) (*Result, error) {
 	m := t.Merge(src).OnColumns(keys...).WhenNotMatched().InsertAll()
-	m.st.unique = true
+	m.st.unique, m.st.loads = true, true
 	return m.Run(ctx, o)
 }
 
@@ -90,7 +91,7 @@ func (o *ApplyOptions) build(ctx context.Context, m *Merge) error {
 	for i := range table.Fields {
 		name := table.Fields[i].Name
 		if at := records.Find(name); at >= 0 && !strings.EqualFold(name, o.Deleted) {
-			a := assignment{[]string{name}, st.sourceColumn(records.Fields[at].Name)}
+			a := assignment{path: []string{name}, value: st.sourceColumn(records.Fields[at].Name)}
 			all = append(all, a)
 			if strings.EqualFold(name, o.Order) || slices.ContainsFunc(o.Keys, func(k string) bool { return strings.EqualFold(k, name) }) {
 				dead = append(dead, a)
@@ -102,8 +103,8 @@ func (o *ApplyOptions) build(ctx context.Context, m *Merge) error {
 		if table.Find(o.Deleted) < 0 {
 			return fmt.Errorf("the table has no column %s", o.Deleted)
 		}
-		all = append(all, assignment{[]string{o.Deleted}, expr.Literal(schema.BooleanValue(false))})
-		dead = append(dead, assignment{[]string{o.Deleted}, expr.True})
+		all = append(all, assignment{path: []string{o.Deleted}, value: expr.Literal(schema.BooleanValue(false))})
+		dead = append(dead, assignment{path: []string{o.Deleted}, value: expr.True})
 		remove.action, remove.set = actUpdate, dead
 	}
 	notDelete := expr.Or(expr.Not(isDelete), expr.IsNull(st.sourceColumn(op)))
@@ -235,7 +236,7 @@ func (o *SCD2Options) build(ctx context.Context, m *Merge) error {
 		if at < 0 || is(validity, name) {
 			continue
 		}
-		next = append(next, assignment{[]string{name}, st.sourceColumn(rows.Fields[at].Name)})
+		next = append(next, assignment{path: []string{name}, value: st.sourceColumn(rows.Fields[at].Name)})
 		if !is(o.Keys, name) && (o.Track == nil && !strings.EqualFold(name, o.Effective) || is(o.Track, name)) {
 			changed = append(changed, expr.Not(expr.Compare(expr.EqNullSafe, st.targetColumn(name), st.sourceColumn(rows.Fields[at].Name))))
 		}
@@ -245,9 +246,9 @@ func (o *SCD2Options) build(ctx context.Context, m *Merge) error {
 			return fmt.Errorf("column %s is tracked, and not on both sides", name)
 		}
 	}
-	next = append(next, assignment{[]string{o.ValidFrom}, st.sourceColumn(o.Effective)},
-		assignment{[]string{o.ValidTo}, expr.Literal(schema.Null(schema.Void))}, assignment{[]string{o.Current}, expr.True})
-	end := []assignment{{[]string{o.ValidTo}, st.sourceColumn(o.Effective)}, {[]string{o.Current}, expr.Literal(schema.BooleanValue(false))}}
+	next = append(next, assignment{path: []string{o.ValidFrom}, value: st.sourceColumn(o.Effective)},
+		assignment{path: []string{o.ValidTo}, value: expr.Literal(schema.Null(schema.Void))}, assignment{path: []string{o.Current}, value: expr.True})
+	end := []assignment{{path: []string{o.ValidTo}, value: st.sourceColumn(o.Effective)}, {path: []string{o.Current}, value: expr.Literal(schema.BooleanValue(false))}}
 
 	// A row that is older than the end of some version is late: it meets that
 	// version, and no clause acts.
@@ -262,8 +263,8 @@ func (o *SCD2Options) build(ctx context.Context, m *Merge) error {
 			return m.err
 		}
 		st.clauses = append(st.clauses,
-			&clause{kind: matched, cond: expr.And(later, gone), action: actUpdate, set: end},
-			&clause{kind: matched, cond: gone, action: actUpdate, set: []assignment{{[]string{o.Current}, st.targetColumn(o.Current)}}})
+			&clause{kind: matched, cond: expr.And(later, gone), text: o.Delete, action: actUpdate, set: end},
+			&clause{kind: matched, cond: gone, text: o.Delete, action: actUpdate, set: []assignment{{path: []string{o.Current}, value: st.targetColumn(o.Current)}}})
 		insert.cond = expr.Or(expr.Not(gone), expr.IsNull(gone))
 	}
 	st.clauses = append(st.clauses,

@@ -3,6 +3,7 @@ package delta
 import (
 	"errors"
 
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
 )
 
@@ -54,9 +55,10 @@ func retryable(s State, err error, keyed bool) bool {
 	if s == Unknown {
 		return keyed
 	}
-	var feature *UnsupportedFeatureError
+	wrong, sql := (*StatementError)(nil), (*expr.Error)(nil)
 	switch {
-	case errors.Is(err, ErrKeyReused), errors.Is(err, ErrTableExists), errors.Is(err, ErrAppendOnly), errors.As(err, &feature):
+	case errors.Is(err, ErrKeyReused), errors.Is(err, ErrTableExists), errors.Is(err, ErrAppendOnly), isUnsupported(err),
+		errors.As(err, &wrong), errors.As(err, &sql):
 		return false
 	}
 	return !rejected(err)

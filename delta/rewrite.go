@@ -35,12 +35,17 @@ type RowCounts struct {
 	Unchanged int64 // rows that were to be updated to what they are
 	Copied    int64 // rows that were written anew because their file was
 	Skipped   int64 // source rows that Dedupe left out
+	Kept      int64 // rows that met a source row, and for which no clause was
 
 	FilesScanned int64 // files whose rows were looked at
-	FilesPruned  int64 // files that cannot hold a row of the operation, by what the log says of them
-	Vectors      int64 // files that lost rows by a deletion vector
-	Spilled      int64 // bytes of the source that went to disk
-	Plans        int64 // how often it was planned: once, and again for each writer that it met
+	FilesPruned  int64 // files that cannot hold a row of the operation
+	// Of the files pruned those that their partition values, their statistics and
+	// their bloom filters rule out. No file is needed where no row can be found.
+	PrunedByPartition, PrunedByStats, PrunedByBloom int64
+
+	Vectors int64 // files that lost rows by a deletion vector
+	Spilled int64 // bytes of the source that went to disk
+	Plans   int64 // how often it was planned: once, and again for each writer that it met
 }
 
 // A rewrite is what an operation makes of the table's files. It outlives attempts:
@@ -66,7 +71,10 @@ type rewrite struct {
 	pairs   *join.Pairs
 	matched *vec.Bitmap // of source rows: those that meet a row of the table
 	skipped int64       // files ruled out
+	byParts int64       // of them, by their partition values
+	byStats int64       // and by their statistics
 	partial atomic.Bool // rows leave files that other rows stay in, or have new values
+	outside outside     // source rows that do not belong to what is replaced
 
 	// writing outlives the workers: what they begin to write is completed after
 	// they have ended.
@@ -86,6 +94,8 @@ type candidate struct {
 	found    bool  // its pairs are in pairs
 	findable bool  // may hold rows that source rows meet
 	bySource bool  // may hold rows of a bySource clause
+	read     bool  // its rows were looked at
+	bloomed  bool  // its bloom filters say that no source row meets one of its rows
 	unit     *unit
 }
 
@@ -97,7 +107,7 @@ type unit struct {
 	desc      *txlog.DVDescriptor
 	partition string
 
-	updated, deleted, unchanged, inserted, copied int64
+	updated, deleted, unchanged, kept, inserted, copied int64
 }
 
 func newRewrite(c *change) *rewrite {
@@ -147,7 +157,7 @@ func (r *rewrite) plan(ctx context.Context, snap *txlog.Snapshot) error {
 func (r *rewrite) begin(ctx context.Context, snap *txlog.Snapshot) error {
 	r.snap = snap
 	r.c.discard(ctx)
-	r.clash, r.inserted = clashes{}, 0
+	r.clash, r.outside, r.inserted = clashes{}, outside{}, 0
 	r.partial.Store(false)
 	table, err := snap.Schema()
 	if err != nil {
@@ -242,7 +252,7 @@ func (r *rewrite) names(used []bool) []string {
 
 func (r *rewrite) scan(columns []string, where expr.Expr) (*reader.Scan, error) {
 	o := &reader.Options{
-		Columns: columns, Names: r.b.st.target,
+		Columns: columns, Names: r.b.st.target, Now: r.c.opts.Now,
 		Parallel: r.workers(), MaxMemory: r.c.maxMemory() / 4, Env: r.c.t.opts.Env,
 	}
 	if where != nil && where != expr.True {
@@ -301,11 +311,20 @@ func (r *rewrite) mayTouch(f *txlog.AddFile) (findable, bySource bool) {
 // list finds the files that may hold rows of the operation.
 func (r *rewrite) list(ctx context.Context) error {
 	r.files = nil
-	var all atomic.Int64
+	var all, byParts, byStats atomic.Int64
 	keep := func(f *txlog.AddFile) bool {
 		all.Add(1)
 		findable, bySource := r.mayTouch(f)
-		return findable || bySource
+		switch {
+		case findable || bySource:
+			return true
+		case r.find == nil && r.other == nil:
+		case (r.find == nil || r.find.OutsidePartition(f)) && (r.other == nil || r.other.OutsidePartition(f)):
+			byParts.Add(1)
+		default:
+			byStats.Add(1)
+		}
+		return false
 	}
 	for add, err := range r.snap.Files(ctx, &txlog.FilesOptions{Keep: keep}) {
 		if err != nil {
@@ -322,7 +341,7 @@ func (r *rewrite) list(ctx context.Context) error {
 		f.findable, f.bySource = r.mayTouch(add)
 		r.files = append(r.files, f)
 	}
-	r.skipped = all.Load() - int64(len(r.files))
+	r.skipped, r.byParts, r.byStats = all.Load()-int64(len(r.files)), byParts.Load(), byStats.Load()
 	slices.SortFunc(r.files, func(a, b *candidate) int { return strings.Compare(a.add.Path, b.add.Path) })
 	return nil
 }
@@ -462,6 +481,7 @@ func (r *rewrite) file(ctx context.Context, f *candidate) error {
 	case len(p.rows) == 0:
 		scan = r.other
 	}
+	f.read = true
 	w := &fileWork{r: r, f: f, pairs: p}
 	w.u = &unit{gone: dv.Of(), partition: r.c.by.format(f.add.PartitionValues)}
 	for b, err := range scan.ReadFile(ctx, f.add, o) {
@@ -473,7 +493,7 @@ func (r *rewrite) file(ctx context.Context, f *candidate) error {
 		}
 	}
 	f.unit = w.u
-	if w.u.gone.Cardinality() == 0 && w.u.unchanged == 0 {
+	if w.u.gone.Cardinality() == 0 && w.u.unchanged == 0 && w.u.kept == 0 {
 		f.unit = nil
 		return nil
 	}
@@ -618,7 +638,7 @@ func (r *rewrite) inserts(ctx context.Context) error {
 		}
 	}
 	r.inserted = w.u.inserted
-	return nil
+	return r.outside.err(r.c)
 }
 
 const batchRows = 1 << 16
@@ -661,20 +681,29 @@ func (r *rewrite) abort(ctx context.Context) error {
 
 // counts adds up what the units did.
 func (r *rewrite) counts(into *RowCounts) {
-	into.Inserted, into.Updated, into.Deleted, into.Unchanged, into.Copied, into.Vectors = r.inserted, 0, 0, 0, 0, 0
+	into.Inserted, into.Updated, into.Deleted, into.Unchanged, into.Kept, into.Copied, into.Vectors = r.inserted, 0, 0, 0, 0, 0, 0
+	into.FilesScanned, into.FilesPruned = 0, r.skipped
+	into.PrunedByPartition, into.PrunedByStats, into.PrunedByBloom = r.byParts, r.byStats, 0
 	for _, f := range r.files {
+		switch {
+		case f.read:
+			into.FilesScanned++
+		case f.bloomed && f.unit == nil:
+			into.FilesPruned++
+			into.PrunedByBloom++
+		}
 		if u := f.unit; u != nil {
 			into.Inserted += u.inserted
 			into.Updated += u.updated
 			into.Deleted += u.deleted
 			into.Unchanged += u.unchanged
+			into.Kept += u.kept
 			into.Copied += u.copied
 			if u.desc != nil {
 				into.Vectors++
 			}
 		}
 	}
-	into.FilesScanned, into.FilesPruned = int64(len(r.files)), r.skipped
 	if r.c.src.Source != nil {
 		into.Spilled = r.c.src.Spilled()
 	}
@@ -741,9 +770,12 @@ func (r *rewrite) match(ctx context.Context) error {
 
 // matchFile adds the pairs of one file and one pass.
 func (r *rewrite) matchFile(ctx context.Context, f *candidate) error {
-	if skip, err := r.noneInBlooms(ctx, f); skip || err != nil {
+	skip, err := r.noneInBlooms(ctx, f)
+	if skip || err != nil {
+		f.bloomed = skip
 		return err
 	}
+	f.read = true
 	m := &join.Matches{}
 	for b, err := range r.keys.ReadFile(ctx, f.add, nil) {
 		if err != nil {

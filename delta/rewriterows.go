@@ -220,6 +220,7 @@ func (w *fileWork) matched(ctx context.Context, rows *rowSet, at []int32, src []
 	if err := w.r.gather(ctx, pair, used, src); err != nil {
 		return err
 	}
+	before := w.u.updated + w.u.unchanged + w.u.deleted
 	several := false
 	for i := 1; i < len(at); i++ {
 		several = several || at[i] == at[i-1]
@@ -230,7 +231,21 @@ func (w *fileWork) matched(ctx context.Context, rows *rowSet, at []int32, src []
 			return err
 		}
 	}
-	return eachClause(cs, pair, func(c *boundClause, rs *rowSet) error { return w.act(ctx, c, rs) })
+	if err := eachClause(cs, pair, func(c *boundClause, rs *rowSet) error { return w.act(ctx, c, rs) }); err != nil {
+		return err
+	}
+	w.u.kept += distinct(at) - (w.u.updated + w.u.unchanged + w.u.deleted - before)
+	return nil
+}
+
+// distinct counts the rows of pairs.
+func distinct(at []int32) (n int64) {
+	for i := range at {
+		if i == 0 || at[i] != at[i-1] {
+			n++
+		}
+	}
+	return n
 }
 
 // several notes rows on which more than one source row acts.
@@ -409,6 +424,9 @@ func (w *fileWork) insert(ctx context.Context, set []boundSet, rows *rowSet) err
 	}
 	w.u.inserted += int64(rows.n)
 	if err := w.r.complete(image, rows.n); err != nil {
+		return placed(err, rows.pos, 0)
+	}
+	if err := w.r.outside.look(w.r, image, rows); err != nil {
 		return placed(err, rows.pos, 0)
 	}
 	if err := w.r.out.write(image, nil, nil, rows.pos); err != nil {

@@ -52,10 +52,7 @@ func (s *sink) newWriter(changes bool) (*writer.Writer, error) {
 		c.Hidden = []schema.Field{{Name: changeType, Type: schema.String, Nullable: true}}
 		c.Directory, c.Rules = "_change_data", rules.None(r.b.schema) // the rows are or were the table's
 	} else {
-		c.Hidden, c.Rules = r.hidden(), r.rules
-		if report := r.c.o.Progress; report != nil {
-			c.Progress = func(p writer.Progress) { report(Progress{p.Rows, p.Bytes, p.Files}) }
-		}
+		c.Hidden, c.Rules, c.Progress = r.hidden(), r.rules, r.c.moved.writes(r.c)
 		c.Admit = func(p writer.Partition, row int64) error {
 			if d := r.c.declared; d != nil && !d.has(p.Raw) {
 				return &PartitionError{Partition: r.c.by.format(p.Raw), Row: row, Want: d.text}

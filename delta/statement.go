@@ -24,8 +24,13 @@ type statement struct {
 	op             operation
 	target, source []string  // names of the two sides
 	on             expr.Expr // nil: nothing meets
+	onText         string    // as it was written, for the positions in errors
 	clauses        []*clause
 	unique         bool // the source must have one row for each key
+	// loads says that rows are inserted as an append has it: the source may lack
+	// columns, and has none that the table lacks.
+	loads bool
+	where string // of a replacement: which rows are replaced
 }
 
 type clauseKind uint8
@@ -54,6 +59,7 @@ func (a action) String() string { return [...]string{"update", "delete", "insert
 type clause struct {
 	kind   clauseKind
 	cond   expr.Expr // nil: always
+	text   string    // as it was written, for the positions in errors
 	action action
 	all    bool // UPDATE SET *, INSERT *
 	set    []assignment
@@ -66,6 +72,18 @@ type clause struct {
 type assignment struct {
 	path  []string
 	value expr.Expr
+	// text is where the value's positions are; at is the column's there, -1 if the
+	// column was given by itself.
+	text string
+	at   int
+}
+
+// inText completes an error about something that was parsed with its text.
+func inText(err error, text string) error {
+	if bad := (*expr.Error)(nil); errors.As(err, &bad) && bad.Text == "" {
+		bad.Text = text
+	}
+	return err
 }
 
 func (st *statement) targetColumn(name ...string) expr.Expr {
@@ -157,6 +175,9 @@ var operationNames = map[operation]string{
 
 // parameters describe the statement in the history, as Spark does.
 func (st *statement) parameters() map[string]string {
+	if st.op == opReplaceWhere {
+		return map[string]string{"mode": quote("Overwrite"), "predicate": quote(text([]string{st.where}))}
+	}
 	if st.op != opMerge {
 		predicates := []string{}
 		for _, c := range st.clauses {

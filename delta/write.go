@@ -31,10 +31,18 @@ func (t *Table) ReplacePartitions(ctx context.Context, src Source, o *WriteOptio
 	return t.write(ctx, opReplacePartitions, "", src, o)
 }
 
-// ReplaceWhere makes the partitions for which predicate is true hold the source's
-// rows and no others. The predicate is SQL on partition columns; a row outside is
-// a [*PartitionError].
+// ReplaceWhere puts the source's rows in the place of those for which predicate, in
+// SQL, is true; all of the source's rows must be such rows.
+//
+// A predicate on partition columns only replaces whole partitions, and reads nothing;
+// a row outside is a [*PartitionError]. Any other is a DELETE of the rows and an
+// append in one commit: of the table those files are read that may hold such rows,
+// and a row that another writer adds meanwhile is replaced too. A row outside, also
+// one for which the predicate is null, is a [*PredicateError].
 func (t *Table) ReplaceWhere(ctx context.Context, predicate string, src Source, o *WriteOptions) (*Result, error) {
+	if c := t.replaceRows(predicate, src, o); c != nil {
+		return c.run(ctx)
+	}
 	return t.write(ctx, opReplaceWhere, predicate, src, o)
 }
 

@@ -194,6 +194,20 @@ func (s *Scan) Deleted(ctx context.Context, add *txlog.AddFile) (*dv.Bitmap, err
 // says that the file can.
 func (s *Scan) MayMatch(add *txlog.AddFile) bool { return s.verdict(add) != expr.None }
 
+// OutsidePartition reports whether the partition values of a file say by themselves
+// that it holds no row that the predicate selects.
+func (s *Scan) OutsidePartition(add *txlog.AddFile) bool {
+	if s.where == nil {
+		return false
+	}
+	p, err := s.whereFor(add.PartitionValues)
+	if err != nil {
+		return false
+	}
+	m, constant := p.Constant()
+	return constant && m != expr.All
+}
+
 // AllMatch reports whether the predicate selects each live row of a file, by
 // partition values and statistics. It does no I/O.
 func (s *Scan) AllMatch(add *txlog.AddFile) bool { return s.verdict(add) == expr.All }

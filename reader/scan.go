@@ -46,6 +46,9 @@ type Options struct {
 	// PartitionZone is the zone of timestamps in partition values that name none.
 	// Default: UTC.
 	PartitionZone *time.Location
+	// Now is the time of the operation, for current_date and current_timestamp in
+	// Where. Default: the clock's.
+	Now time.Time
 
 	Env *txlog.Env
 }
@@ -67,6 +70,9 @@ func (o *Options) withDefaults() Options {
 	// Less memory for each file would mean many small requests.
 	d.Parallel = int(min(int64(d.Parallel), max(d.MaxMemory/(32<<20), 1)))
 	d.Env = d.Env.WithDefaults()
+	if d.Now.IsZero() {
+		d.Now = d.Env.Now()
+	}
 	return d
 }
 
@@ -197,7 +203,8 @@ func (s *Scan) reads(f *schema.Field) bool {
 func (s *Scan) filter(table *schema.Struct) error {
 	// Names are resolved against the whole table, so that one that it has twice
 	// (in other case) is an error, and one that it has not is named.
-	whole, err := expr.BindIn(s.opts.Where.e, expr.OneScope(table, s.opts.Names...), nil)
+	now := &expr.Options{Now: s.opts.Now}
+	whole, err := expr.BindIn(s.opts.Where.e, expr.OneScope(table, s.opts.Names...), now)
 	if err != nil {
 		return err
 	}
@@ -210,7 +217,7 @@ func (s *Scan) filter(table *schema.Struct) error {
 	for i := range s.cols {
 		bound.Fields = append(bound.Fields, s.cols[i].field)
 	}
-	if s.where, err = expr.BindIn(s.opts.Where.e, expr.OneScope(bound, s.opts.Names...), nil); err != nil {
+	if s.where, err = expr.BindIn(s.opts.Where.e, expr.OneScope(bound, s.opts.Names...), now); err != nil {
 		return err
 	}
 	s.needs(stats.AllLeaves(bound, s.snap.Properties().MappingMode()))

@@ -40,6 +40,7 @@ type app struct {
 	// What hints are about.
 	table, key string
 	writes     bool // the command is one that writes
+	noCreate   bool // the command makes no table
 	asks       bool // status: a failure says neither yes nor no
 }
 
@@ -123,15 +124,17 @@ write is true, also when the write failed.`,
 	f.DurationVar(&a.deadline, "deadline", 0, "end after this time (10m, 90s), exit code 124")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.CompletionOptions.HiddenDefaultCmd = false
-	groups := []struct{ id, title string }{{"write", "Write:"}, {"read", "Read:"}, {"look", "Look:"}, {"care", "Care:"}}
+	groups := []struct{ id, title string }{{"write", "Write:"}, {"rows", "Change rows:"}, {"read", "Read:"}, {"look", "Look:"}, {"care", "Care:"}}
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
 	root.AddCommand(
 		a.createCmd(), a.appendCmd(), a.replaceCmd(), a.reloadCmd(),
+		a.mergeCmd(), a.replaceWhereCmd(), a.updateCmd(), a.deleteCmd(), a.insertNewCmd(),
+		a.dedupCmd(), a.applyChangesCmd(), a.scd2Cmd(),
 		a.headCmd(), a.exportCmd(), a.changesCmd(),
 		a.inspectCmd(), a.historyCmd(), a.schemaCmd(), a.filesCmd(), a.partitionsCmd(), a.txnsCmd(), a.statusCmd(),
-		a.checkpointCmd(), a.storeCmd(), a.demoCmd(), a.versionCmd(),
+		a.checkpointCmd(), a.constraintCmd(), a.propertyCmd(), a.storeCmd(), a.demoCmd(), a.versionCmd(),
 	)
 	root.AddCommand(topics()...)
 	for _, c := range root.Commands() {

@@ -85,10 +85,10 @@ processes that make a table at once one succeeds, and the others change nothing.
 
 // columns reads the schema from a file, or from an input's columns.
 func (a *app) columns(ctx context.Context, file string, in *input) (*schema.Struct, error) {
-	if file == "" && len(in.from) == 0 {
+	if file == "" && !in.given() {
 		return nil, usagef("give the columns with --schema FILE or --from FILE")
 	}
-	if file != "" && len(in.from) > 0 {
+	if file != "" && in.given() {
 		return nil, usagef("give --schema or --from, not both")
 	}
 	if file != "" {

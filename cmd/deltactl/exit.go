@@ -73,6 +73,8 @@ func (a *app) code(err error) int {
 		return exitDeadline
 	case rejected(err):
 		return exitRejected
+	case is[*delta.StatementError](err):
+		return exitUsage
 	case errors.Is(err, delta.ErrTableNotFound), errors.Is(err, delta.ErrVersionNotFound):
 		return exitNotFound
 	case errors.Is(err, logstore.ErrPermission), errors.Is(err, fs.ErrPermission):
@@ -93,7 +95,8 @@ func is[T error](err error) bool {
 // rejected reports whether the input is wrong: sending it again does not help.
 func rejected(err error) bool {
 	return errors.Is(err, delta.ErrEmptyInput) || is[*delta.PartitionError](err) || is[*delta.GuardError](err) ||
-		is[*schema.MismatchError](err) || is[*delta.ConstraintError](err) || is[*files.InputError](err) || errors.Is(err, delta.ErrAppendOnly)
+		is[*schema.MismatchError](err) || is[*delta.ConstraintError](err) || is[*files.InputError](err) || errors.Is(err, delta.ErrAppendOnly) ||
+		is[*delta.DuplicateKeyError](err) || is[*delta.PredicateError](err) || is[*expr.EvalError](err)
 }
 
 // isUnknownCommand recognises what cobra says about the command line itself.
@@ -159,7 +162,15 @@ func (a *app) advice(err error, code int) string {
 	case is[*delta.GuardError](err):
 		return "check the input; the limit is --min-rows or --max-shrink"
 	case is[*expr.Error](err):
-		return "see deltactl help expressions for what --where takes"
+		return "see deltactl help expressions for what conditions and values may be"
+	case is[*delta.DuplicateKeyError](err):
+		return "correct the input, or keep the last row of each key with --source-dup last-by=COL"
+	case is[*delta.PredicateError](err):
+		return "check the input, or widen --where"
+	case is[*delta.ConstraintError](err):
+		return "nothing was committed; correct the input, or see what the table demands with deltactl constraint list TABLE"
+	case code == exitCheck && !errors.Is(err, logstore.ErrUnsafe):
+		return "correct those rows; deltactl constraint add refuses a condition that some break"
 	case errors.Is(err, delta.ErrTableExists):
 		return "leave the table, or use --if-not-exists"
 	case is[*schema.MismatchError](err):
@@ -167,6 +178,9 @@ func (a *app) advice(err error, code int) string {
 	}
 	if errors.Is(err, delta.ErrVersionNotFound) {
 		return "deltactl history TABLE lists the versions"
+	}
+	if a.noCreate && code == exitNotFound {
+		return reading[code]
 	}
 	if !a.writes && reading[code] != "" {
 		return reading[code]

@@ -13,6 +13,7 @@ import (
 
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/delta/files"
+	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
 	"github.com/deltalog/deltalog/writer"
@@ -44,6 +45,13 @@ func TestExitCodes(t *testing.T) {
 		{delta.ErrAppendOnly, 10},
 		{&delta.PartitionError{}, 10},
 		{&delta.GuardError{}, 10},
+		{&delta.ConstraintError{}, 10},
+		{&delta.DuplicateKeyError{}, 10},
+		{&delta.PredicateError{}, 10},
+		{&expr.EvalError{Err: errors.New("x")}, 10},
+		{&delta.StatementError{Err: errors.New("x")}, 2},
+		{&delta.StatementError{Err: &schema.MismatchError{}}, 10}, // the input may be corrected
+		{&expr.Error{Msg: "x"}, 2},
 		{&schema.MismatchError{}, 10},
 		{&delta.ConstraintError{Constraint: "c", Err: errors.New("division by zero")}, 10},
 		{&writer.NullError{}, 10},

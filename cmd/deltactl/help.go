@@ -10,7 +10,8 @@ func topics() []*cobra.Command {
 		{"exit-codes", "What each exit code means to a script", topicExitCodes},
 		{"urls", "How tables are named", topicURLs},
 		{"environment", "Credentials and endpoints", topicEnvironment},
-		{"expressions", "What --where takes", topicExpressions},
+		{"expressions", "What conditions and values may be", topicExpressions},
+		{"rows", "Which command changes which rows", topicRows},
 	} {
 		cs = append(cs, &cobra.Command{Use: t.name, Short: t.short, Long: t.long})
 	}
@@ -23,8 +24,8 @@ and checked inside of the commit, not only before it.
 
   same key, same rows        applied once: "already applied", exit code 0, also
                              in another order, format, process, or after years
-  same key, other rows       append: exit code 7, nothing committed
-                             replace-partition, reload: a deliberate re-run, applied
+  same key, other rows       append, update: exit code 7, nothing committed
+                             all others: a deliberate re-run, applied
                              (--on-replay verify|skip|replace|fail says otherwise)
   two attempts at once       one is applied; the other is told so, or, if its rows
                              differ, is refused (exit code 7): it is the older one
@@ -43,15 +44,17 @@ backfills a key, or an APP of their own.`
 
 const topicExitCodes = `0    done, or applied earlier
 1    failed, nothing committed; a retry may help
-2    usage
-3    a check said no (status: the key is not in the table; store check: not safe)
+2    usage: flags, SQL, a column that is not there
+3    a check said no (status: the key is not in the table; store check: not safe;
+     constraint test: rows break it)
 4    credentials or permission
 5    table or version not found
 6    conflict with other writers after all retries, nothing committed
 7    same key, other content; nothing committed
 8    outcome unknown: the same command with the same key is safe to run again
 9    the table needs a feature that is not supported; refused before touching it
-10   data rejected (schema, partition, limits, format); nothing committed
+10   data rejected (schema, partition, constraint, keys twice, limits, format);
+     nothing committed
 124  --deadline has passed, nothing committed
 130  interrupted, nothing committed
 
@@ -82,12 +85,39 @@ GCS  GOOGLE_APPLICATION_CREDENTIALS, gcloud's application default credentials, t
 
 NO_COLOR is honoured: output has no colour at all.`
 
-const topicExpressions = `--where takes a condition in Spark's SQL:
+const topicExpressions = `Conditions and values are Spark's SQL:
   literals     1  1.5  1e3  'text'  TRUE  NULL  DATE '2026-01-05'
                TIMESTAMP '2026-01-05 10:00:00'  X'1F'
   columns      name  ` + "`any name`" + `  struct.field
   comparisons  =  <=>  <>  <  <=  >  >=  IN (…)  BETWEEN … AND …  LIKE 'a%'
                IS [NOT] NULL
   logic        AND  OR  NOT  ( )
+  values       + - * / % DIV ||  CASE WHEN … END  CAST(x AS type)  x::type
+               INTERVAL 7 DAYS  and the usual functions: coalesce, upper, concat,
+               date_add, to_date, current_date, current_timestamp, …
 A text compared with a date, a timestamp or a number is taken as one. Rows for
-which the condition is null are not selected.`
+which the condition is null are not selected.
+
+In a merge the table is t or target and the input s or source: t.qty + s.qty. A name
+that only one side has, or only one side can be meant, needs no prefix.`
+
+const topicRows = `What is to be done                            Command            (dbt)
+  add rows                                    append             append
+  add rows whose key is not there             insert-new
+  update rows by key, add the others          merge              merge
+  the same, if newer; delete what is gone     merge --newer, --when-…
+  a MERGE INTO that there is already          merge -f merge.sql
+  replace partitions                          replace-partition  insert_overwrite
+  replace what a condition selects            replace            microbatch, delete+insert
+  replace everything                          reload             --full-refresh
+  set columns, delete rows                    update, delete
+  leave one row of each key                   dedup
+  apply change data capture                   apply-changes
+  keep every version of a row                 scd2               snapshot
+
+Each is one commit, takes a key (deltactl help idempotency), and has --dry-run with
+the counts that the run would have: rows inserted, updated, deleted, unchanged (they
+are already what they would be), kept (they met an input's row, and no clause was for
+them), skipped (rows of the input that --source-dup left out), copied (written anew
+because their file was); files looked at, and ruled out by partition values,
+statistics or bloom filters.`

@@ -20,7 +20,11 @@ func TestHelp(t *testing.T) {
 	for _, name := range []string{
 		"", "create", "append", "replace-partition", "reload", "head", "export", "changes", "inspect", "history", "schema", "files",
 		"partitions", "txns", "status", "checkpoint", "store", "store check", "demo", "version",
-		"idempotency", "exit-codes", "urls", "environment", "expressions",
+		"merge", "replace", "update", "delete", "insert-new", "dedup", "apply-changes", "scd2",
+		"constraint", "constraint add", "constraint drop", "constraint test", "constraint list",
+		"property", "property set", "property unset", "property list",
+		"schema add", "schema rename", "schema drop", "schema widen", "schema set-default", "schema drop-default",
+		"idempotency", "exit-codes", "urls", "environment", "expressions", "rows",
 	} {
 		var out, errs bytes.Buffer
 		code := run(append([]string{"help"}, strings.Fields(name)...), &process{

@@ -89,7 +89,7 @@ func stamp(t time.Time) string {
 }
 
 func (a *app) schemaCmd() *cobra.Command {
-	return a.look("schema TABLE", "Print the columns", "  deltactl schema ./orders\n  deltactl schema ./orders -o json > orders.json", func(_ context.Context, _ *delta.Table, s *txlog.Snapshot) error {
+	c := a.look("schema TABLE", "Print the columns", "  deltactl schema ./orders\n  deltactl schema ./orders -o json > orders.json", func(_ context.Context, _ *delta.Table, s *txlog.Snapshot) error {
 		table, err := s.Schema()
 		if err != nil {
 			return err
@@ -110,6 +110,9 @@ func (a *app) schemaCmd() *cobra.Command {
 		l.end()
 		return nil
 	})
+	c.Short = "Print the columns; below it: change them"
+	c.AddCommand(a.schemaChanges()...)
+	return c
 }
 
 type fileEntry struct {

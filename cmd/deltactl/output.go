@@ -33,6 +33,9 @@ type writeResult struct {
 	Warnings     []string    `json:"warnings"`
 	Error        string      `json:"error,omitempty"`
 	ExitCode     int         `json:"exit_code"`
+
+	*rowsJSON                  // of changes of rows
+	Duplicates *duplicatesJSON `json:"duplicates,omitempty"`
 }
 
 // printResult prints the one document of a write: as JSON always, as text unless
@@ -72,8 +75,9 @@ func resultJSON(r *delta.Result, err error, code int) *writeResult {
 	for _, w := range r.Warnings {
 		j.Warnings = append(j.Warnings, w.Error())
 	}
+	j.rowsJSON = rowsOf(r.Rows)
 	if err != nil {
-		j.Error = err.Error()
+		j.Error, j.Duplicates = err.Error(), duplicatesOf(err)
 	}
 	return j
 }
@@ -92,10 +96,29 @@ func resultText(r *delta.Result) string {
 		fmt.Fprintf(&b, "already applied by %s under key %q: nothing to do", at, r.Key)
 		return b.String()
 	case delta.NoOp:
+		if r.Rows != nil && (r.RowsIn > 0 || *r.Rows != delta.RowCounts{}) {
+			b.WriteString(rowsText(r))
+			return b.String()
+		}
+		if alterVerbs[r.Operation] != "" {
+			fmt.Fprintf(&b, "nothing to do: version %d is so already", r.Version)
+			return b.String()
+		}
 		fmt.Fprintf(&b, "nothing to do: the input has no rows (version %d)", r.Version)
 		return b.String()
 	}
-	verb := map[string]string{"append": "appended", "replace-partition": "replaced", "reload": "reloaded"}[r.Operation]
+	if r.Rows != nil {
+		b.WriteString(rowsText(r))
+		return b.String() + recovered(r)
+	}
+	if verb := alterVerbs[r.Operation]; verb != "" {
+		if r.DryRun {
+			verb = "would have " + verb
+		}
+		fmt.Fprintf(&b, "%s in version %d", verb, r.Version)
+		return b.String() + recovered(r)
+	}
+	verb := map[string]string{"replace": "replaced", "append": "appended", "replace-partition": "replaced", "reload": "reloaded"}[r.Operation]
 	if r.DryRun {
 		verb = "would have " + verb
 	}
@@ -108,10 +131,14 @@ func resultText(r *delta.Result) string {
 		}
 		fmt.Fprintf(&b, "; took out %s in %s", rows, plural(r.FilesRemoved, "file"))
 	}
-	if r.Recovered {
-		b.WriteString("; the store's answer was lost, the log says that it landed")
+	return b.String() + recovered(r)
+}
+
+func recovered(r *delta.Result) string {
+	if !r.Recovered {
+		return ""
 	}
-	return b.String()
+	return "; the store's answer was lost, the log says that it landed"
 }
 
 // some names a few partitions.

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deltalog/deltalog/delta"
-	"github.com/deltalog/deltalog/delta/files"
 	"github.com/deltalog/deltalog/internal/arrowvec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -36,44 +35,6 @@ type writeFlags struct {
 	fileSize   string
 	message    string
 	noopCode   int
-}
-
-// input flags say where rows come from.
-type input struct {
-	from      []string
-	format    string
-	null      []string
-	delimiter string
-	noHeader  bool
-}
-
-func (in *input) register(f *pflag.FlagSet) {
-	f.StringArrayVar(&in.from, "from", nil, "input: a file, a directory, a glob, or - for stdin (repeatable)")
-	f.StringVar(&in.format, "format", "", "parquet, csv, ndjson or arrow; by default told from name and content")
-	f.StringArrayVar(&in.null, "null", nil, "in CSV, a text that means null beside the empty field (repeatable): --null NA")
-	f.StringVar(&in.delimiter, "delimiter", "", "in CSV, the character between fields; default a comma, a tab for .tsv")
-	f.BoolVar(&in.noHeader, "no-header", false, "in CSV, the first line is data; columns are those of the table, in order")
-}
-
-// open opens the input for a table's schema, which is nil if it is to be inferred.
-func (a *app) openInput(ctx context.Context, in *input, s *schema.Struct) (*files.Source, error) {
-	if len(in.from) == 0 {
-		return nil, usagef("give the input with --from FILE, or --from - for stdin")
-	}
-	if f := files.Format(in.format); f != "" && !f.Valid() {
-		return nil, usagef("--format is %q, want parquet, csv, ndjson or arrow", in.format)
-	}
-	o := &files.Options{
-		Format: files.Format(in.format), Schema: s, Null: in.null, NoHeader: in.noHeader, Stdin: patient{ctx, a.stdin},
-	}
-	if in.delimiter != "" {
-		r := []rune(strings.ReplaceAll(in.delimiter, `\t`, "\t"))
-		if len(r) != 1 {
-			return nil, usagef("--delimiter is %q, want one character", in.delimiter)
-		}
-		o.Delimiter = r[0]
-	}
-	return files.Open(ctx, in.from, o)
 }
 
 func (w *writeFlags) register(f *pflag.FlagSet, replaces bool) {
@@ -147,19 +108,27 @@ func (a *app) writeCmd(verb, use, short, long, example string, replaces bool, wr
 }
 
 func (a *app) write(ctx context.Context, verb, arg string, w *writeFlags, write writeFunc) error {
+	res := &delta.Result{Key: w.key, DryRun: w.dryRun}
+	return a.commit(ctx, verb, res, w.noopCode, func(ctx context.Context, res **delta.Result) error {
+		return a.doWrite(ctx, verb, arg, w, write, res)
+	})
+}
+
+// commit does what ends with at most one commit, and prints its result, which is res
+// if do does not come to have one.
+func (a *app) commit(ctx context.Context, verb string, res *delta.Result, noopCode int, do func(context.Context, **delta.Result) error) error {
 	ctx, cancel := a.withDeadline(ctx)
 	defer cancel()
-	a.key = w.key
-	res := &delta.Result{Operation: verb, State: delta.NotCommitted, Version: delta.NoVersion, Key: w.key, DryRun: w.dryRun}
+	a.key = res.Key
+	res.State, res.Version = delta.NotCommitted, delta.NoVersion
 	before := res
-	err := a.doWrite(ctx, verb, arg, w, write, &res)
-	err = cause(ctx, err)
+	err := cause(ctx, do(ctx, &res))
 	res.Operation = verb
 	code := exitDone
 	if err != nil {
 		code = a.code(err)
 	} else if res.State == delta.NoOp || res.State == delta.AlreadyApplied {
-		code = w.noopCode
+		code = noopCode
 	}
 	if res.Key != "" {
 		a.key = res.Key
@@ -220,7 +189,7 @@ func (a *app) doWrite(ctx context.Context, verb, arg string, w *writeFlags, writ
 // A target is what a write goes from and to.
 type target struct {
 	table *delta.Table // perhaps one that the write makes
-	src   *files.Source
+	src   source
 	by    []schema.Field // the partition columns
 }
 
@@ -304,7 +273,7 @@ func (a *app) define(ctx context.Context, t *target, url string, o *delta.Option
 }
 
 // nullable returns the input's columns, all of them nullable.
-func nullable(src *files.Source) (*schema.Struct, error) {
+func nullable(src delta.Source) (*schema.Struct, error) {
 	s, err := arrowvec.FromArrowSchema(src.Schema())
 	if err != nil {
 		return nil, err
@@ -372,8 +341,8 @@ func (w *writeFlags) options(a *app, verb string) (*delta.WriteOptions, error) {
 	if w.minRows < 0 {
 		return nil, usagef("--min-rows is %d, want 0 or more", w.minRows)
 	}
-	if len(w.from) == 0 {
-		return nil, usagef("give the input with --from FILE, or --from - for stdin")
+	if err := w.input.check(); err != nil {
+		return nil, err
 	}
 	if err := w.keys.check(); err != nil {
 		return nil, err
@@ -387,23 +356,32 @@ func (w *writeFlags) finish(a *app, verb string, by []schema.Field, o *delta.Wri
 	if verb == "replace-partition" && len(by) == 0 {
 		return usagef("the table is not partitioned: deltactl reload replaces all of it")
 	}
+	var err error
+	if o.Partitions, err = declared(w.partitions, by); err != nil {
+		return err
+	}
+	return w.keys.apply(a, o)
+}
+
+// declared reads --partition.
+func declared(texts []string, by []schema.Field) (ps []delta.Partition, err error) {
 	names := make([]string, len(by))
 	for i := range by {
 		names[i] = by[i].Name
 	}
-	for _, p := range w.partitions {
+	for _, p := range texts {
 		d, err := delta.ParsePartition(p, names)
 		if err != nil {
-			return usage(err)
+			return nil, usage(err)
 		}
 		for i := range by {
 			if _, err := schema.ParsePartition(by[i].Type, d[by[i].Name], nil); err != nil {
-				return usagef("--partition %s: column %s: %w", p, by[i].Name, err)
+				return nil, usagef("--partition %s: column %s: %w", p, by[i].Name, err)
 			}
 		}
-		o.Partitions = append(o.Partitions, d)
+		ps = append(ps, d)
 	}
-	return w.keys.apply(a, o)
+	return ps, nil
 }
 
 // share reads "20%" or "0.2".

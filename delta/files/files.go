@@ -88,6 +88,10 @@ type Options struct {
 	// Schema is the table's: texts are read as its types. Nil: types are inferred
 	// from the first rows of all files.
 	Schema *schema.Struct
+	// OnlySeen leaves out, of NDJSON, the columns of Schema that no key of the first
+	// rows names; a later row that has one is an error then. Without it they are there,
+	// and null: an update of all columns would put those nulls into the table.
+	OnlySeen bool
 	// Null are texts that mean null in CSV, beside the empty field.
 	Null []string
 	// Delimiter is the character between fields of CSV. Default: comma, tab for .tsv.
@@ -255,6 +259,9 @@ func (s *Source) settle(ctx context.Context) error {
 			}
 		}
 	}
+	if s.opts.OnlySeen {
+		row.forget()
+	}
 	texts, err := row.row()
 	if err == nil {
 		s.types, err = unite(all, nullableFields(texts), "")
@@ -281,7 +288,7 @@ func (s *Source) guess(all *schema.Struct) *guess {
 		for i := range s.opts.Schema.Fields {
 			f := &s.opts.Schema.Fields[i]
 			if _, err := newColumn(f.Name, f.Type); err == nil && row.names[strings.ToLower(f.Name)] == nil {
-				row.add(declare(f.Name, f.Type))
+				row.add(declare(f.Name, f.Type)).maybe = true
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package files
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,8 @@ import (
 type guess struct {
 	name     string
 	declared schema.DataType // nil: to be told from the values
+	maybe    bool            // a column of the table, which the input need not have
+	named    bool            // a key of JSON had the name
 
 	form     byte // of JSON values, as in jsontext.Kind: n f " 0 { [; c: text of CSV; 0: none seen
 	seen     bool
@@ -121,6 +124,13 @@ func (g *guess) time(s string) {
 	}
 }
 
+// forget takes out the columns that no row has, unless there is no row to tell.
+func (g *guess) forget() {
+	if slices.ContainsFunc(g.fields, func(f *guess) bool { return f.named }) {
+		g.fields = slices.DeleteFunc(g.fields, func(f *guess) bool { return f.maybe && !f.named })
+	}
+}
+
 // row returns the columns of the guess of a row.
 func (g *guess) row() (*schema.Struct, error) {
 	s := &schema.Struct{}
@@ -188,6 +198,9 @@ func (g *guess) column(name string, table *schema.Struct) (*guess, error) {
 		if i := table.Find(name); i >= 0 {
 			*c = *declare(table.Fields[i].Name, table.Fields[i].Type)
 		}
+	}
+	if err == nil {
+		c.named = true
 	}
 	return c, err
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -253,4 +255,49 @@ func TestNDJSONHugeStringsMakeSmallBatches(t *testing.T) {
 	require.Equal(t, int64(20), rows)
 	require.Equal(t, 3, batches)
 	require.NoError(t, s.Close())
+}
+
+// A table's column that no row has is not one that is null in all of them, where that
+// was asked for; and a row that has it after all is an error.
+func TestOnlySeen(t *testing.T) {
+	t.Parallel()
+	table := &schema.Struct{Fields: []schema.Field{
+		{Name: "id", Type: schema.Integer, Nullable: true},
+		{Name: "name", Type: schema.String, Nullable: true},
+		{Name: "at", Type: schema.Date, Nullable: true},
+	}}
+	columns := func(o Options, patterns ...string) (names []string) {
+		o.Schema = table
+		src, err := Open(t.Context(), patterns, &o)
+		require.NoError(t, err)
+		defer src.Close()
+		for _, f := range src.Schema().Fields() {
+			names = append(names, f.Name+" "+f.Type.String())
+		}
+		return names
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	part := write("part.ndjson", `{"ID":1,"op":"u","at":null}`+"\n")
+	require.Equal(t, []string{"id int32", "name utf8", "at date32", "op utf8"}, columns(Options{}, part))
+	require.Equal(t, []string{"id int32", "at date32", "op utf8"}, columns(Options{OnlySeen: true}, part))
+	csv := write("more.csv", "name\nx\n")
+	require.Equal(t, []string{"id int32", "name utf8", "at date32", "op utf8"}, columns(Options{OnlySeen: true}, part, csv))
+	none := write("none.ndjson", "")
+	require.Equal(t, []string{"id int32", "name utf8", "at date32"}, columns(Options{OnlySeen: true}, none))
+
+	late := write("late.ndjson", strings.Repeat(`{"id":1}`+"\n", 10_001)+`{"id":2,"name":"late"}`+"\n")
+	src, err := Open(t.Context(), []string{late}, &Options{Schema: table, OnlySeen: true})
+	require.NoError(t, err)
+	defer src.Close()
+	for _, err = range src.Batches(t.Context()) {
+		if err != nil {
+			break
+		}
+	}
+	require.ErrorContains(t, err, "name")
 }

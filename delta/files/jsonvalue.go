@@ -193,6 +193,7 @@ func (g *guess) object(d *jsontext.Decoder, depth int) error {
 		name := t.String()
 		f, err := g.field(name)
 		if err == nil {
+			f.named = true
 			err = f.json(d, depth-1)
 		}
 		if err != nil {

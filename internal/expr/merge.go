@@ -20,7 +20,8 @@ type MergeStatement struct {
 	Target, Source  TableRef
 	On              Expr
 	Clauses         []*MergeClause
-	SchemaEvolution bool // WITH SCHEMA EVOLUTION
+	SchemaEvolution bool   // WITH SCHEMA EVOLUTION
+	Text            string // what positions refer to
 }
 
 // A ClauseKind says for which rows a [MergeClause] is.
@@ -58,5 +59,6 @@ type MergeClause struct {
 	Condition Expr         // nil: all rows of the kind
 	Star      bool         // UPDATE SET * and INSERT *
 	Set       []Assignment // of the others; of an INSERT each column with its value
-	Pos       int          // byte position in the text; -1 if there is none
+	Pos       int          // byte position in Text; -1 if there is none
+	Text      string       // what positions refer to
 }

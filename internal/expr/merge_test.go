@@ -187,3 +187,51 @@ func FuzzParseMerge(f *testing.F) {
 		}
 	})
 }
+
+func TestStatementsMayHaveComments(t *testing.T) {
+	t.Parallel()
+	m, err := ParseMerge("-- it's one\nMERGE INTO t /* of\nmany */ USING s ON t.id = s.id AND s.x <> '-- it''s none' AND `a--b` = \"/*\"\nWHEN MATCHED THEN DELETE -- all", nil)
+	require.NoError(t, err)
+	require.Equal(t, "t.id = s.id AND s.x <> '-- it\\'s none' AND `a--b` = '/*'", m.On.String())
+	require.Equal(t, WhenMatched, m.Clauses[0].Kind)
+	require.Equal(t, "MATCHED", m.Clauses[0].Text[m.Clauses[0].Pos:][:7], "positions are those of the text")
+	for _, text := range []string{"MERGE INTO t /* USING s", "MERGE INTO t USING s ON t.x = 'open -- ", "/*", "--", "'\\"} {
+		_, err := ParseMerge(text, nil)
+		require.Error(t, err, text)
+	}
+}
+
+func TestParseType(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"int": "int", " Decimal(10, 2) ": "decimal(10,2)", "TIMESTAMP_NTZ": "timestamp_ntz"} {
+		typ, err := ParseType(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, typ.String())
+	}
+	for _, text := range []string{"", "int int", "array<int>", "decimal(0)", "'int'"} {
+		_, err := ParseType(text)
+		bad := (*Error)(nil)
+		require.ErrorAs(t, err, &bad, text)
+	}
+}
+
+// A relation out of sight keeps its place, and nothing of it is found.
+func TestHiddenRelations(t *testing.T) {
+	t.Parallel()
+	hidden := &Scope{Relations: []Relation{mergeScope.Relations[0], mergeScope.Relations[1]}}
+	hidden.Relations[0].Hidden = true
+	for text, want := range map[string]int{"id": 4, "s.id": 4, "delta": 6} {
+		e, err := Parse(text, nil)
+		require.NoError(t, err)
+		v, err := BindValue(e, hidden, nil)
+		require.NoError(t, err, text)
+		require.Equal(t, want, v.Columns()[0].Index[0], text)
+	}
+	for _, text := range []string{"t.id", "amount", "s.x"} {
+		e, err := Parse(text, nil)
+		require.NoError(t, err)
+		_, err = BindValue(e, hidden, nil)
+		require.ErrorContains(t, err, "does not exist", text)
+		require.NotContains(t, err.Error(), "amount,", text)
+	}
+}

@@ -24,8 +24,10 @@ func ParseAssignments(text string, o *Options) ([]Assignment, error) {
 //	  WHEN NOT MATCHED [BY TARGET] [AND condition] THEN INSERT * | INSERT (a, …) VALUES (expr, …)
 //	  WHEN NOT MATCHED BY SOURCE [AND condition] THEN UPDATE SET a = expr, … | DELETE
 //
-// with any number of clauses. An error is an [*Error] with its position.
+// with any number of clauses, and comments: -- to the end of the line, and /* */.
+// An error is an [*Error] with its position.
 func ParseMerge(text string, o *Options) (*MergeStatement, error) {
+	text = withoutComments(text)
 	p, err := newParser(text, o)
 	if err != nil {
 		return nil, err
@@ -34,7 +36,54 @@ func ParseMerge(text string, o *Options) (*MergeStatement, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	m.Text = text
+	for _, c := range m.Clauses {
+		c.Text = text
+	}
 	return m, nil
+}
+
+// withoutComments returns the text with blanks in place of its comments, so that
+// positions stay what they are.
+func withoutComments(text string) string {
+	out := []byte(text)
+	for i := 0; i < len(text); {
+		rest, end := text[i:], 1
+		switch {
+		case rest[0] == '\'' || rest[0] == '"' || rest[0] == '`':
+			for end < len(rest) && rest[end] != rest[0] {
+				if rest[end] == '\\' && rest[0] != '`' {
+					end++
+				}
+				end++
+			}
+			end++
+		case strings.HasPrefix(rest, "--"):
+			end = blank(out[i:], strings.IndexByte(rest, '\n'))
+		case strings.HasPrefix(rest, "/*"):
+			n := strings.Index(rest[2:], "*/")
+			if n < 0 {
+				return string(out) // the parser says that it does not end
+			}
+			end = blank(out[i:], n+4)
+		}
+		i += end
+	}
+	return string(out)
+}
+
+// blank writes blanks over the first n bytes, or over all if n is negative, but
+// leaves ends of lines. It returns how many bytes that are.
+func blank(b []byte, n int) int {
+	if n < 0 {
+		n = len(b)
+	}
+	for i := range b[:n] {
+		if b[i] != '\n' {
+			b[i] = ' '
+		}
+	}
+	return n
 }
 
 // ParseClause reads one clause without its WHEN MATCHED: the action, and after
@@ -52,7 +101,7 @@ func ParseClause(kind ClauseKind, text string, o *Options) (*MergeClause, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &MergeClause{Kind: kind, Pos: p.tok.pos}
+	c := &MergeClause{Kind: kind, Pos: p.tok.pos, Text: text}
 	if p.accept("AND") {
 		c.Condition = p.or()
 		p.expect("THEN", "after the condition")

@@ -249,6 +249,21 @@ var typeNames = map[string]schema.DataType{
 	"TIMESTAMP_LTZ": schema.Timestamp, "TIMESTAMP_NTZ": schema.TimestampNTZ,
 }
 
+// ParseType reads a type without parts, as CAST has it: BIGINT, decimal(10,2). An
+// error is an [*Error] with its position.
+func ParseType(text string) (schema.DataType, error) {
+	p, err := newParser(text, nil)
+	if err != nil {
+		return nil, err
+	}
+	t := p.typeName()
+	p.end("the end")
+	if p.err != nil {
+		return nil, p.err
+	}
+	return t, nil
+}
+
 func (p *parser) typeName() schema.DataType {
 	name := strings.ToUpper(p.tok.text)
 	if typ, ok := typeNames[name]; ok && p.tok.kind == tokenWord {

@@ -43,6 +43,9 @@ func (b *binder) find(e *column) (BoundColumn, bool, error) {
 		r := &b.scope.Relations[i]
 		bases[i] = base
 		base += len(r.Schema.Fields)
+		if r.Hidden {
+			continue
+		}
 		if len(e.path) > 1 && contains(r.Names, e.path[0]) && hasField(r.Schema, e.path[1]) {
 			if qualified >= 0 {
 				return BoundColumn{}, false, errorAt(e, "%v is ambiguous: two relations are called %s", e, e.path[0])
@@ -127,13 +130,18 @@ func (b *binder) ambiguous(e *column, matches []int) error {
 // all.
 func (b *binder) missing(e *column) error {
 	for i := range b.scope.Relations {
-		if r := &b.scope.Relations[i]; len(e.path) > 1 && contains(r.Names, e.path[0]) {
+		if r := &b.scope.Relations[i]; len(e.path) > 1 && !r.Hidden && contains(r.Names, e.path[0]) {
 			return errorAt(e, "column %v does not exist; %s", Column(e.path[:2]...), choices(r.Schema))
 		}
 	}
 	all := &schema.Struct{}
 	for i := range b.scope.Relations {
-		all.Fields = append(all.Fields, b.scope.Relations[i].Schema.Fields...)
+		r := &b.scope.Relations[i]
+		for k := range r.Schema.Fields {
+			if f := &r.Schema.Fields[k]; !r.Hidden && !hasField(all, f.Name) {
+				all.Fields = append(all.Fields, *f)
+			}
+		}
 	}
 	return errorAt(e, "column %v does not exist; %s", Column(e.path[:1]...), choices(all))
 }

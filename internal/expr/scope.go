@@ -12,6 +12,9 @@ type Relation struct {
 	// t for t.id. Without a name columns are not qualified.
 	Names  []string
 	Schema *schema.Struct
+	// Hidden takes its columns out of sight: it is there only so that the columns of
+	// the relations after it keep their positions.
+	Hidden bool
 }
 
 // OneScope returns the scope of one relation.
