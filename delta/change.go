@@ -84,6 +84,19 @@ func (e *DuplicateKeyError) Error() string {
 	return fmt.Sprintf("%d keys have several source rows, %d in all: %s; nothing was committed", e.Keys, e.Rows, strings.Join(keys, ", "))
 }
 
+// A NullKeyError says that source rows have no key: a null equals nothing, so that
+// they would be inserted each time they come. Nothing was committed.
+type NullKeyError struct {
+	Column string // of the key, as the table's side has it
+	Rows   int64
+}
+
+// Error says what to do.
+func (e *NullKeyError) Error() string {
+	return fmt.Sprintf("%d source rows have a null in the key %s, and would be inserted again each time; leave them out, "+
+		"or write the merge with a condition that says what they meet (<=>); nothing was committed", e.Rows, e.Column)
+}
+
 // A change carries one operation on rows from the statement to the commit.
 type change struct {
 	t    *Table

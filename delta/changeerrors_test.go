@@ -190,3 +190,27 @@ func TestSetsThatOverlap(t *testing.T) {
 	_, err = tbl.Update(t.Context(), delta.Set{"a.b.c": "7", "a.b": "NULL"}, "", nil)
 	require.ErrorContains(t, err, "twice")
 }
+
+// A row without a key would be inserted each time it comes.
+func TestRowsWithoutAKeyAreRefused(t *testing.T) {
+	t.Parallel()
+	tbl := newStocks(t, memstore.New(nil), tableKind{}, []stock{{ID: ptr(int64(1))}}, 1)
+	rows := []stock{{ID: ptr(int64(1)), Note: ptr("x")}, {Note: ptr("no key")}}
+	for name, run := range map[string]func(delta.Source) (*delta.Result, error){
+		"upsert": func(s delta.Source) (*delta.Result, error) {
+			return tbl.Merge(s).OnColumns("id").Upsert().Run(t.Context(), nil)
+		},
+		"insert": func(s delta.Source) (*delta.Result, error) { return tbl.InsertNew(t.Context(), s, []string{"id"}, nil) },
+		"apply": func(s delta.Source) (*delta.Result, error) {
+			return tbl.ApplyChanges(t.Context(), s, &delta.ApplyOptions{Keys: []string{"id"}, Order: "qty", Op: "note"})
+		},
+	} {
+		res, err := run(stocks(t, rows))
+		var keyless *delta.NullKeyError
+		require.ErrorAs(t, err, &keyless, name)
+		require.Equal(t, int64(1), keyless.Rows)
+		require.Equal(t, delta.NotCommitted, res.State)
+		require.False(t, res.Retryable)
+	}
+	require.Equal(t, []string{"-/1/-/-"}, stocksOf(t, tbl))
+}

@@ -159,6 +159,9 @@ func (c *change) order() error {
 
 // dedupe keeps the last row of each key, or finds that there are several.
 func (c *change) dedupe(ctx context.Context) error {
+	if err := c.keyless(); err != nil {
+		return err
+	}
 	if len(c.last) > 0 {
 		kept, err := c.src.Latest(ctx, c.last)
 		if err != nil {
@@ -185,6 +188,20 @@ func (c *change) dedupe(ctx context.Context) error {
 		e.Sample = append(e.Sample, KeyCount{text, d.Count})
 	}
 	return e
+}
+
+// keyless refuses source rows without a key, for operations that would insert them
+// again each time.
+func (c *change) keyless() error {
+	if !c.st.keyed {
+		return nil
+	}
+	for i, k := range c.b.keys {
+		if n := c.src.keys[i].Nulls; n > 0 && !k.nullSafe {
+			return &NullKeyError{Column: k.text, Rows: n}
+		}
+	}
+	return nil
 }
 
 const sampleKeys = 5

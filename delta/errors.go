@@ -116,9 +116,10 @@ func rejected(err error) bool {
 		mismatch  *schema.MismatchError
 		broken    *ConstraintError
 		twice     *DuplicateKeyError
+		keyless   *NullKeyError
 		outside   *PredicateError
 		failed    *expr.EvalError
 	)
 	return errors.As(err, &partition) || errors.As(err, &guard) || errors.As(err, &mismatch) || errors.As(err, &broken) ||
-		errors.As(err, &twice) || errors.As(err, &outside) || errors.As(err, &failed)
+		errors.As(err, &twice) || errors.As(err, &keyless) || errors.As(err, &outside) || errors.As(err, &failed)
 }

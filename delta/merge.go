@@ -198,9 +198,9 @@ func (c NotMatchedBySourceClause) Delete() *Merge { return c.m.add(c.c, actDelet
 
 // Upsert is WhenMatched().UpdateAll() and WhenNotMatched().InsertAll(), for a
 // source that has one row for each key: more are a [*DuplicateKeyError], whether
-// the table has the key or not.
+// the table has the key or not, and rows without a key a [*NullKeyError].
 func (m *Merge) Upsert() *Merge {
-	m.st.unique = true
+	m.st.unique, m.st.keyed = true, true
 	return m.WhenMatched().UpdateAll().WhenNotMatched().InsertAll()
 }
 

@@ -18,7 +18,7 @@ import (
 // [*DuplicateKeyError].
 func (t *Table) InsertNew(ctx context.Context, src Source, keys []string, o *ChangeOptions) (*Result, error) {
 	m := t.Merge(src).OnColumns(keys...).WhenNotMatched().InsertAll()
-	m.st.unique, m.st.loads = true, true
+	m.st.unique, m.st.keyed, m.st.loads = true, true, true
 	return m.Run(ctx, o)
 }
 
@@ -51,6 +51,7 @@ func (t *Table) ApplyChanges(ctx context.Context, src Source, o *ApplyOptions) (
 	if o == nil {
 		o = &ApplyOptions{}
 	}
+	m.st.keyed = true
 	opts := o.ChangeOptions
 	opts.Dedupe = []string{o.Order}
 	m.err = o.build(ctx, m)
@@ -173,7 +174,7 @@ type SCD2Options struct {
 // several, and loses those between.
 func (t *Table) SCD2(ctx context.Context, src Source, o *SCD2Options) (*Result, error) {
 	m := t.Merge(src)
-	m.st.unique = true
+	m.st.unique, m.st.keyed = true, true
 	if o == nil {
 		o = &SCD2Options{}
 	}

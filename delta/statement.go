@@ -27,6 +27,7 @@ type statement struct {
 	onText         string    // as it was written, for the positions in errors
 	clauses        []*clause
 	unique         bool // the source must have one row for each key
+	keyed          bool // every source row must have a key
 	// loads says that rows are inserted as an append has it: the source may lack
 	// columns, and has none that the table lacks.
 	loads bool
