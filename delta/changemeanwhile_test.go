@@ -2,8 +2,11 @@ package delta_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -243,4 +246,89 @@ func TestNothingToDoIsTrueOfItsVersion(t *testing.T) {
 	require.Equal(t, int64(1), res.Rows.Deleted)
 	require.Equal(t, int64(2), res.Rows.Plans)
 	require.Equal(t, before, rowsIn(t, st))
+}
+
+// Compactions move files all the time while merges and updates go on: no row is
+// lost, doubled or updated twice.
+func TestChangesWhileFilesMove(t *testing.T) {
+	t.Parallel()
+	const writers, rounds = 4, 4
+	for _, kind := range []tableKind{sweptCow, sweptAll} {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			st := memstore.New(nil)
+			changeBase(t, st, "mem://", kind)
+			var wg, moving sync.WaitGroup
+			done := make(chan struct{})
+			moves := 0
+			moving.Go(func() {
+				for range 50 {
+					select {
+					case <-done:
+						return
+					default:
+						if moveSome(t, st) {
+							moves++
+						}
+					}
+				}
+			})
+			for w := range writers {
+				wg.Go(func() {
+					tbl, err := delta.Open(t.Context(), "mem://", &delta.Options{Store: st})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					for i := range rounds {
+						if _, err := tbl.Update(t.Context(), delta.Set{"qty": "qty + 1"}, "id IN (2, 103)", nil); err != nil {
+							t.Error(err)
+						}
+						row := stockOf(int64(200+10*w+i), "a", 1, "new")
+						if _, err := tbl.Merge(must(delta.Slice([]stock{row}))).OnColumns("id").Upsert().Run(t.Context(), nil); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			close(done)
+			moving.Wait()
+			require.Positive(t, moves)
+			rows := rowsIn(t, st)
+			require.Len(t, rows, 15+writers*rounds)
+			require.Contains(t, rows, fmt.Sprintf("2/a/%d/old", 2+writers*rounds))
+			require.Contains(t, rows, fmt.Sprintf("103/b/%d/old", 3+writers*rounds))
+		})
+	}
+}
+
+// moveSome moves every file, unless another commit comes first.
+func moveSome(t *testing.T, st *memstore.Store) bool {
+	s, err := txlog.Load(t.Context(), st, nil)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	txn := s.Begin(&txlog.TxnOptions{Operation: "OPTIMIZE"})
+	for f, err := range s.Files(t.Context(), nil) {
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		name := must(f.ObjectName(st.URL()))
+		moved := *f
+		moved.Path, moved.DataChange = fmt.Sprintf("v%d-%s", s.Version(), f.Path[strings.Index(f.Path, "part-"):]), false
+		newName := must(moved.ObjectName(st.URL()))
+		if err := st.Put(t.Context(), newName, must(st.Read(t.Context(), name, 0)), logstore.Overwrite); err != nil {
+			t.Error(err)
+			return false
+		}
+		txn.Add(f.Remove(1, false), &moved)
+	}
+	_, err = txn.Commit(t.Context())
+	if err != nil && !errors.Is(err, delta.ErrConflict) {
+		t.Error(err)
+	}
+	return err == nil
 }
