@@ -21,7 +21,7 @@ no file is read. Otherwise files that may hold such rows are, and rows that anot
 writer adds meanwhile are replaced too.`,
 		example: `  deltactl replace ./orders --where "ds = '2026-01-05' and source = 'shop'" --from shop.csv --key shop/2026-01-05
   deltactl replace ./events --where "at >= '2026-01-01' and at < '2026-02-01'" --from january/ --max-shrink 20% --dry-run`,
-		flags: &rowFlags{input: &input{}}, grows: true, empties: ", or truncate: the rows are deleted",
+		flags: &rowFlags{input: &input{}}, grows: true, plain: true, empties: ", or truncate: the rows are deleted",
 	}
 	r.check = func(o *delta.ChangeOptions) (err error) {
 		if where == "" {
@@ -33,7 +33,11 @@ writer adds meanwhile are replaced too.`,
 		return condition("--where", where)
 	}
 	r.run = func(ctx context.Context, t *delta.Table, src delta.Source, o *delta.ChangeOptions) (*delta.Result, error) {
-		return t.ReplaceWhere(ctx, where, src, &o.WriteOptions)
+		res, err := t.ReplaceWhere(ctx, where, src, &o.WriteOptions)
+		if res != nil && res.Rows == nil { // whole partitions
+			res.Rows = &delta.RowCounts{Inserted: res.RowsAdded, Deleted: max(res.RowsRemoved, 0)}
+		}
+		return res, err
 	}
 	c := a.rowCommand(r)
 	c.Flags().StringVar(&where, "where", "", "which rows are replaced; all rows of the input must be such")

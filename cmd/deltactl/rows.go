@@ -45,6 +45,8 @@ type rowCmd struct {
 	dups string
 	// grows: the command may add columns.
 	grows bool
+	// plain: its options are those of every write.
+	plain bool
 }
 
 func (a *app) rowCommand(r *rowCmd) *cobra.Command {
@@ -82,7 +84,10 @@ func (r *rowCmd) register(f *pflag.FlagSet) {
 	w.keys.register(f)
 	f.Lookup("on-replay").Usage = "other content under a used key: verify (an error), skip, replace, fail; default " + map[bool]string{true: "verify", false: "replace"}[r.verb == "update"]
 	f.StringArrayVar(&w.partitions, "partition", nil, "declare a partition: COL=VALUE, or A=1,B=2 (repeatable). A change of rows outside is refused")
-	f.StringVar(&w.strategy, "strategy", "auto", "how rows leave files: auto, cow (write files anew) or dv (deletion vectors)")
+	w.strategy = "auto"
+	if !r.plain {
+		f.StringVar(&w.strategy, "strategy", "auto", "how rows leave files: auto, cow (write files anew) or dv (deletion vectors)")
+	}
 	f.BoolVar(&w.dryRun, "dry-run", false, "do all but write: print what would be done, with real counts")
 	f.StringVar(&w.maxMemory, "max-memory", "", "bound on the bytes held: 512MiB")
 	f.StringVar(&w.fileSize, "target-file-size", "", "size at which data files end: 128MiB")

@@ -66,11 +66,11 @@ func TestNamesAreFoundInRelations(t *testing.T) {
 	for text, want := range map[string]string{
 		"id = 1":        "id is ambiguous: it can be t.id or s.id",
 		"Day = day":     "Day is ambiguous: it can be t.Day or s.Day",
-		"nope":          "column nope does not exist; there are id, day, amount, s, id, Day, delta, `x y`",
+		"nope":          "column nope does not exist; there are id, day, amount, s, delta, `x y`",
 		"t.nope":        "column t.nope does not exist; there are id, day, amount, s",
 		"s.nope":        "column s.nope does not exist; there are x",
 		"source.amount": "column source.amount does not exist; there are id, Day, delta, `x y`",
-		"u.id":          "column u does not exist; there are id, day, amount, s, id, Day, delta, `x y`",
+		"u.id":          "column u does not exist; there are id, day, amount, s, delta, `x y`",
 		"t.id.x":        "t.id.x does not exist: id is of type bigint, not a struct",
 	} {
 		e, err := Parse(text, nil)
