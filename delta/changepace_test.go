@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -48,7 +49,7 @@ func (s *busyStore) ReadRange(ctx context.Context, name string, off, n int64) (i
 	s.now[name]++
 	s.most = max(s.most, len(s.now))
 	s.mu.Unlock()
-	time.Sleep(5 * time.Millisecond)
+	<-time.After(5 * time.Millisecond) // of the bubble: until all that can be read at once is
 	s.mu.Lock()
 	if s.now[name]--; s.now[name] == 0 {
 		delete(s.now, name)
@@ -59,6 +60,10 @@ func (s *busyStore) ReadRange(ctx context.Context, name string, off, n int64) (i
 
 // Small files are looked at many at once, and large ones as there is memory for.
 func TestFilesAtOnce(t *testing.T) {
+	synctest.Test(t, filesAtOnce)
+}
+
+func filesAtOnce(t *testing.T) {
 	for note, most := range map[int]int{1: 16, 100_000: 2} {
 		st := &busyStore{Store: memstore.New(nil), now: map[string]int{}}
 		var many []stock
