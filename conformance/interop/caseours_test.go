@@ -24,6 +24,9 @@ type outcome struct {
 	Rows    []string `json:"rows"`
 	Error   string   `json:"error,omitempty"`
 	Version int64    `json:"version"`
+	// Changes are what the version recorded, by kind, if the statement made one
+	// and the table has the change data feed.
+	Changes map[string][]string `json:"-"`
 }
 
 var arrowTypes = map[string]arrow.DataType{
@@ -107,8 +110,9 @@ func (c *statementCase) create(ctx context.Context, url string, o delta.Options)
 	return t, nil
 }
 
-// run runs the statements on a new table of ours.
-func (c *statementCase) run(ctx context.Context, url string, o delta.Options) ([]outcome, error) {
+// run runs the statements on a new table of ours, those that dry names without
+// a commit.
+func (c *statementCase) run(ctx context.Context, url string, o delta.Options, dry ...bool) ([]outcome, error) {
 	t, err := c.create(ctx, url, o)
 	if t != nil {
 		defer t.Close()
@@ -121,27 +125,84 @@ func (c *statementCase) run(ctx context.Context, url string, o delta.Options) ([
 		return nil, err
 	}
 	version := int64(snap.Version())
+	before, err := tableRows(ctx, t, c.Columns)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]outcome, len(c.Steps))
 	for i, s := range c.Steps {
-		res, err := s.run(ctx, t)
+		res, err := s.run(ctx, t, i < len(dry) && dry[i])
 		if err != nil {
 			if res == nil || res.State != delta.NotCommitted {
 				return nil, fmt.Errorf("step %d: an error after the commit: %w", i, err)
 			}
 			out[i].Error = err.Error()
-		} else if res.State == delta.Committed {
+		} else if res.State == delta.Committed && !res.DryRun {
 			version = int64(res.Version)
 		}
 		out[i].Version = version
 		if out[i].Rows, err = tableRows(ctx, t, c.Columns); err != nil {
 			return nil, fmt.Errorf("step %d: read: %w", i, err)
 		}
+		if res != nil && res.State == delta.Committed && !res.DryRun && c.Properties["delta.enableChangeDataFeed"] == "true" {
+			if out[i].Changes, err = tableChanges(ctx, t, version, c.Columns); err != nil {
+				return nil, fmt.Errorf("step %d: changes: %w", i, err)
+			}
+			if d := changesDiffer(before, out[i].Rows, out[i].Changes); d != "" {
+				return nil, fmt.Errorf("step %d: our changes: %s", i, d)
+			}
+		}
+		if out[i].Error != "" && !slices.Equal(before, out[i].Rows) {
+			return nil, fmt.Errorf("step %d failed and changed the table: %s", i, out[i].Error)
+		}
+		before = out[i].Rows
 	}
 	return out, nil
 }
 
-func (s *statement) run(ctx context.Context, t *delta.Table) (*delta.Result, error) {
+// tableChanges are the changes of one version by kind.
+func tableChanges(ctx context.Context, t *delta.Table, version int64, columns []Column) (map[string][]string, error) {
+	at := delta.AtVersion(delta.Version(version))
+	changes, err := t.Changes(ctx, at, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for rec, err := range changes.Batches(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		all, err := recordLines(rec, columns)
+		if err != nil {
+			return nil, err
+		}
+		kinds := rec.Column(rec.Schema().FieldIndices("_change_type")[0])
+		for i, line := range all {
+			kind := kinds.ValueStr(i)
+			out[kind] = append(out[kind], line)
+		}
+	}
+	return out, nil
+}
+
+// changesDiffer says how recorded changes are not the difference of two versions.
+func changesDiffer(before, after []string, kinds map[string][]string) string {
+	if a, b := len(kinds["update_preimage"]), len(kinds["update_postimage"]); a != b {
+		return fmt.Sprintf("%d rows before updates, %d after", a, b)
+	}
+	want := slices.Concat(after, kinds["delete"], kinds["update_preimage"])
+	got := slices.Concat(before, kinds["insert"], kinds["update_postimage"])
+	slices.Sort(want)
+	slices.Sort(got)
+	if slices.Equal(want, got) {
+		return ""
+	}
+	return "they are not what makes the version of the one before:\n" + diffLines(want, got)
+}
+
+func (s *statement) run(ctx context.Context, t *delta.Table, dry bool) (*delta.Result, error) {
 	o := &delta.ChangeOptions{Strategy: delta.Strategy(s.Strategy)}
+	o.DryRun = dry
 	o.OnEmpty = delta.EmptyTruncate
 	set := func(c *clause) delta.Set {
 		out := delta.Set{}
@@ -201,23 +262,33 @@ func tableRows(ctx context.Context, t *delta.Table, columns []Column) ([]string,
 		if err != nil {
 			return nil, err
 		}
-		at := make([]int, len(columns))
-		for i, c := range columns {
-			found := rec.Schema().FieldIndices(c.Name)
-			if len(found) != 1 {
-				return nil, fmt.Errorf("column %s is there %d times", c.Name, len(found))
-			}
-			at[i] = found[0]
+		more, err := recordLines(rec, columns)
+		if err != nil {
+			return nil, err
 		}
-		for row := range int(rec.NumRows()) {
-			line := make([]string, len(columns))
-			for i, k := range at {
-				line[i] = cellText(rec.Column(k), row)
-			}
-			out = append(out, strings.Join(line, " | "))
-		}
+		out = append(out, more...)
 	}
 	slices.Sort(out)
+	return out, nil
+}
+
+func recordLines(rec arrow.RecordBatch, columns []Column) ([]string, error) {
+	at := make([]int, len(columns))
+	for i, c := range columns {
+		found := rec.Schema().FieldIndices(c.Name)
+		if len(found) != 1 {
+			return nil, fmt.Errorf("column %s is there %d times", c.Name, len(found))
+		}
+		at[i] = found[0]
+	}
+	out := make([]string, rec.NumRows())
+	for row := range out {
+		line := make([]string, len(columns))
+		for i, k := range at {
+			line[i] = cellText(rec.Column(k), row)
+		}
+		out[row] = strings.Join(line, " | ")
+	}
 	return out, nil
 }
 

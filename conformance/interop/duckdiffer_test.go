@@ -103,10 +103,6 @@ var allowances = []allowance{
 		engine: "Spark", ours: "(at character",
 		why: "a CAST of a literal text that fails is an error when it is bound, wherever it stands",
 	},
-	{
-		engine: "Spark", theirs: "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",
-		why: "Spark counts every source row that meets a row of the table, we count those for which a clause acts",
-	},
 }
 
 func allowed(engine, theirs, ours string) *allowance {

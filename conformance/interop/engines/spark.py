@@ -130,10 +130,6 @@ def history(path):
     return [r.asDict() for r in rows]
 
 
-def append(session, path, columns, rows):
-    session.createDataFrame(cells.table(columns, rows)).coalesce(1).write.format("delta").mode("append").save(path)
-
-
 def newest(path):
     return spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path).update(False, scala_none(), scala_none()).version()
 
@@ -155,12 +151,11 @@ def versions(session, path, columns, wanted):
     return out
 
 
-def one_case(path, create, columns, files, steps):
+def one_case(path, create, columns, rows, steps):
     session = spark.newSession()
     session.sql(create)
-    for rows in files:
-        if rows:
-            append(session, path, columns, rows)
+    if rows:
+        session.createDataFrame(cells.table(columns, rows)).coalesce(1).write.format("delta").mode("append").save(path)
     version = newest(path)
     outcomes = []
     for step in steps:
