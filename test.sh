@@ -100,7 +100,8 @@ stage_race() {
 
 # Other systems compile: all of it for those that people work on, and what is
 # not a cloud's SDK for the odd ones. 32-bit arithmetic is tested for real where
-# this machine can run it.
+# this machine can run it; not the writer's tests, which make decimals with
+# Arrow's JSON, and that is wrong where an int has 32 bits.
 stage_cross() {
   local target packages status=0
   for target in linux/386 linux/s390x darwin/arm64 windows/amd64; do
@@ -111,8 +112,8 @@ stage_cross() {
     echo "build $target"
     GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null $packages || status=1
   done
-  if [ "$(go env GOOS/GOARCH)" = linux/amd64 ]; then
-    GOARCH=386 go test -timeout 20m $(go list ./... | grep -E '/(txlog(/schema)?|internal/(dv|expr|join|rules|sqlfn|stats|pqread|pqwrite|vec))$') || status=1
+  if [ "$(go env GOOS)/$(go env GOARCH)" = linux/amd64 ]; then
+    GOARCH=386 go test -timeout 20m $(go list ./... | grep -E '/(txlog(/schema)?|reader|delta|internal/(dv|expr|join|rules|sqlfn|stats|pqread|pqwrite|vec))$') || status=1
   fi
   return $status
 }

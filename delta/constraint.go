@@ -211,7 +211,7 @@ func (t *Table) testConstraint(ctx context.Context, snap *txlog.Snapshot, sql st
 func (c *ConstraintTest) count(pred *expr.Predicate, cols []*vec.Vec, n int) error {
 	holds, err := pred.Eval(cols, n)
 	if failed := (*expr.EvalError)(nil); errors.As(err, &failed) {
-		return fmt.Errorf("row %d of the table (%s): %s: %w", c.Rows+int64(failed.Row), rules.Sample(pred.Columns(), cols, failed.Row), failed.Expr, failed.Err)
+		return fmt.Errorf("row %d of the table (%s): %s: %w", c.Rows+failed.Row, rules.Sample(pred.Columns(), cols, int(failed.Row)), failed.Expr, failed.Err)
 	}
 	if err != nil {
 		return err

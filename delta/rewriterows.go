@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func placed(err error, pos []int64, before int64) error {
 		return &e
 	case errors.As(err, &eval):
 		e := *eval
-		e.Row = int(at(int64(e.Row)))
+		e.Row = at(e.Row)
 		return &e
 	}
 	return err
@@ -539,7 +540,7 @@ func (c *clashes) add(src, n int64) {
 	c.rows += n
 	// The smallest source rows, whichever file is looked at first.
 	c.sample = append(c.sample, clash{src, n})
-	slices.SortFunc(c.sample, func(a, b clash) int { return int(a.src - b.src) })
+	slices.SortFunc(c.sample, func(a, b clash) int { return cmp.Compare(a.src, b.src) })
 	c.sample = c.sample[:min(len(c.sample), sampleKeys)]
 }
 

@@ -250,7 +250,7 @@ func (f *fileScan) selection(ctx context.Context, group int) (sel pqread.Selecti
 	} else if f.dead != nil {
 		live := pqread.Selection{}
 		for r := range f.dead.KeepRanges(g.FirstRow, g.FirstRow+g.Rows) {
-			live = append(live, pqread.Range{Start: int64(r.From), End: int64(r.To)})
+			live = append(live, pqread.Range{Start: r.From, End: r.To})
 		}
 		sel = intersect(sel, live)
 	}
@@ -345,13 +345,13 @@ func placed(err error, at []pqread.Range) error {
 	if !errors.As(err, &bad) {
 		return err
 	}
-	e, left := *bad, int64(bad.Row)
+	e, left := *bad, bad.Row
 	for _, r := range at {
 		if n := r.End - r.Start; left >= n {
 			left -= n
 			continue
 		}
-		e.Row = int(r.Start + left)
+		e.Row = r.Start + left
 		break
 	}
 	return &e

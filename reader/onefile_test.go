@@ -499,7 +499,7 @@ func TestConditionsThatFailNameTheRow(t *testing.T) {
 	err := drain(t.Context(), s, m.add, nil)
 	bad := (*expr.EvalError)(nil)
 	require.ErrorAs(t, err, &bad)
-	require.Equal(t, 2000, bad.Row)
+	require.Equal(t, int64(2000), bad.Row)
 	require.ErrorContains(t, err, "f.parquet")
 	require.NoError(t, drain(t.Context(), s, m.add, &reader.FileOptions{Except: dv.Of(2000)}))
 	_, err = ids(t.Context(), s)

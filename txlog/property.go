@@ -31,7 +31,7 @@ func (p Properties) AppendOnly() bool { return p.boolean("delta.appendOnly", fal
 // CheckpointInterval is the number of commits between checkpoints
 // (delta.checkpointInterval; default 10).
 func (p Properties) CheckpointInterval() int {
-	return int(p.integer("delta.checkpointInterval", 10, 1))
+	return p.count("delta.checkpointInterval", 10, 1)
 }
 
 // CheckpointPolicy is "classic" or "v2" (delta.checkpointPolicy; default classic).
@@ -86,7 +86,7 @@ func (p Properties) MappingMode() schema.MappingMode {
 // NumIndexedColumns is how many leaf columns have statistics, -1 for all
 // (delta.dataSkippingNumIndexedCols; default 32).
 func (p Properties) NumIndexedColumns() int {
-	return int(p.integer("delta.dataSkippingNumIndexedCols", 32, -1))
+	return p.count("delta.dataSkippingNumIndexedCols", 32, -1)
 }
 
 // StatsColumns lists the columns that have statistics; empty: the first ones
@@ -96,7 +96,7 @@ func (p Properties) StatsColumns() string { return p["delta.dataSkippingStatsCol
 // StatsStringPrefix is how many characters of a string statistics keep
 // (delta.dataSkippingStringPrefixLength; default 32).
 func (p Properties) StatsStringPrefix() int {
-	return int(p.integer("delta.dataSkippingStringPrefixLength", 32, 1))
+	return p.count("delta.dataSkippingStringPrefixLength", 32, 1)
 }
 
 // Codec is the compression of new Parquet files, in lower case; empty: the
@@ -174,7 +174,7 @@ func (p Properties) RandomizeFilePrefixes() bool {
 
 // RandomPrefixLength is the length of the directories' names
 // (delta.randomPrefixLength; default 2).
-func (p Properties) RandomPrefixLength() int { return int(p.integer("delta.randomPrefixLength", 2, 1)) }
+func (p Properties) RandomPrefixLength() int { return p.count("delta.randomPrefixLength", 2, 1) }
 
 // TargetFileSize is the wanted size of data files in bytes; 0: the writer's
 // choice (delta.targetFileSize, a number with an optional unit: 128mb).
@@ -219,10 +219,16 @@ func (p Properties) boolean(key string, otherwise bool) bool {
 
 func (p Properties) integer(key string, otherwise, least int64) int64 {
 	n, err := strconv.ParseInt(p[key], 10, 64)
-	if err != nil || n < least || n > math.MaxInt && strconv.IntSize == 32 {
+	if err != nil || n < least {
 		return otherwise
 	}
 	return n
+}
+
+// count is integer for what is counted in memory; an int holds what it can of
+// larger numbers.
+func (p Properties) count(key string, otherwise, least int64) int {
+	return int(min(p.integer(key, otherwise, least), math.MaxInt))
 }
 
 func (p Properties) interval(key string, otherwise time.Duration) time.Duration {

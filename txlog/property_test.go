@@ -57,6 +57,7 @@ func TestPropertiesAreRead(t *testing.T) {
 	v, ms := p.InCommitTimestampStart()
 	require.Equal(t, Version(7), v)
 	require.Equal(t, int64(1700000000000), ms)
+	require.Equal(t, min(int64(1)<<40, math.MaxInt), int64(Properties{"delta.checkpointInterval": "1099511627776"}.CheckpointInterval()))
 	require.Equal(t, map[string]string{"c": "a > 1"}, p.Constraints())
 	require.Equal(t, "mine", p["my.key"])
 }

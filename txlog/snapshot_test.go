@@ -50,7 +50,7 @@ func TestRowIDHighWaterMark(t *testing.T) {
 	require.EqualValues(t, -1, n)
 	n, err = mark(`{"other":[1],"rowIdHighWaterMark":9007199254740993}`)
 	require.NoError(t, err)
-	require.EqualValues(t, 9007199254740993, n)
+	require.Equal(t, int64(9007199254740993), n)
 	for _, bad := range []string{``, `{}`, `[]`, `{"rowIdHighWaterMark":1.5}`, `{"rowIdHighWaterMark":1,"rowIdHighWaterMark":2}`, `{"rowIdHighWaterMark":1`} {
 		_, err := mark(bad)
 		require.ErrorIs(t, err, ErrCorrupt, bad)

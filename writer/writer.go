@@ -131,25 +131,25 @@ func (w *Writer) write(ctx context.Context, rec arrow.RecordBatch) error {
 const stepBytes = 32 << 20
 
 func stepRows(cols []*vec.Vec, rows int) int {
-	size := 0
+	size := int64(0)
 	for _, c := range cols {
 		size += bytesOf(c)
 	}
-	return max(1, int(int64(rows)*stepBytes/int64(max(size, stepBytes))))
+	return max(1, int(int64(rows)*stepBytes/max(size, stepBytes)))
 }
 
 // bytesOf returns about how many bytes v's window covers.
-func bytesOf(v *vec.Vec) int {
-	n := v.Len*v.Kind.Width() + v.Len/8
+func bytesOf(v *vec.Vec) int64 {
+	n := int64(v.Len)*int64(v.Kind.Width()) + int64(v.Len)/8
 	switch v.Kind {
 	case vec.Bytes:
-		n += 4*v.Len + int(v.Offsets[v.Off+v.Len]-v.Offsets[v.Off])
+		n += 4*int64(v.Len) + int64(v.Offsets[v.Off+v.Len]-v.Offsets[v.Off])
 	case vec.Struct:
 		for _, c := range v.Children {
 			n += bytesOf(c.Slice(v.Off, v.Off+v.Len))
 		}
 	case vec.List, vec.Map:
-		n += 4 * v.Len
+		n += 4 * int64(v.Len)
 		for _, c := range v.Children {
 			n += bytesOf(c.Slice(int(v.Offsets[v.Off]), int(v.Offsets[v.Off+v.Len])))
 		}

@@ -129,7 +129,7 @@ func scaled(size, rows, next int) int {
 	if rows == 0 {
 		return 0
 	}
-	return min(int(float64(size)*float64(next)/float64(rows))*9/8, batchBytes)
+	return int(min(float64(size)*float64(next)/float64(rows)*9/8, batchBytes))
 }
 
 // appended counts a value that is not null, whose bytes are in data.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -231,7 +232,13 @@ type flat struct {
 	budget int // how many tables may still be visited: several may be at one place
 }
 
-func (f *flat) u32(at int) int { return int(binary.LittleEndian.Uint32(f.b[at:])) }
+func (f *flat) u32(at int) int {
+	n := binary.LittleEndian.Uint32(f.b[at:])
+	if n > math.MaxInt32 {
+		panic("an offset or a count of more than 31 bits")
+	}
+	return int(n)
+}
 
 func (f *flat) root() int { return f.u32(0) }
 

@@ -162,20 +162,23 @@ func (b *Bitmap) Keep(from int64, n int) *vec.Bitmap {
 	return keep
 }
 
+// A Range is the rows [From, To).
+type Range struct{ From, To int64 }
+
 // KeepRanges yields the rows [from, to) that are not in the set as ascending
 // ranges that do not touch, relative to from. A window without deleted rows is
 // one range.
-func (b *Bitmap) KeepRanges(from, to int64) iter.Seq[vec.Range] {
-	return func(yield func(vec.Range) bool) {
+func (b *Bitmap) KeepRanges(from, to int64) iter.Seq[Range] {
+	return func(yield func(Range) bool) {
 		start := from
 		for row := range b.Rows(from, to) {
-			if row > start && !yield(vec.Range{From: int(start - from), To: int(row - from)}) {
+			if row > start && !yield(Range{From: start - from, To: row - from}) {
 				return
 			}
 			start = row + 1
 		}
 		if start < to {
-			yield(vec.Range{From: int(start - from), To: int(to - from)})
+			yield(Range{From: start - from, To: to - from})
 		}
 	}
 }

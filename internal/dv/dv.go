@@ -238,7 +238,7 @@ func (f *File) Add(path string, b *Bitmap) (Descriptor, error) {
 	buf := append(f.buf, 0, 0, 0, 0)
 	buf = b.Append(buf)
 	data := buf[offset+4:]
-	if limit := cmp.Or(f.limit, math.MaxInt32); len(buf)+4 > limit {
+	if limit := cmp.Or(f.limit, math.MaxInt32); len(buf) > limit-4 {
 		return Descriptor{}, ErrFileFull
 	}
 	binary.BigEndian.PutUint32(buf[offset:], uint32(len(data)))

@@ -92,7 +92,7 @@ func (in *inputs) lift(err error) error {
 	if !is {
 		return err
 	}
-	k := bad.Row
+	k := int(bad.Row)
 	for i, sel := range in.sel.Words {
 		if n := bits.OnesCount64(sel); k >= n {
 			k -= n
@@ -101,7 +101,7 @@ func (in *inputs) lift(err error) error {
 		for ; k > 0; k-- {
 			sel &= sel - 1
 		}
-		return &EvalError{i<<6 + bits.TrailingZeros64(sel), bad.Expr, bad.Err}
+		return &EvalError{int64(i<<6 + bits.TrailingZeros64(sel)), bad.Expr, bad.Err}
 	}
 	return err
 }

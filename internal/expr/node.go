@@ -208,7 +208,7 @@ func evalOn(x node, in *inputs, rows []uint64) (*vec.Vec, error) {
 // error names what failed.
 func (a *apply) error(err error) error {
 	if row := (*sqlfn.RowError)(nil); errors.As(err, &row) {
-		return &EvalError{row.Row, show(a.src), row.Err}
+		return &EvalError{int64(row.Row), show(a.src), row.Err}
 	}
 	return fmt.Errorf("expr: %s: %w", show(a.src), err)
 }

@@ -42,7 +42,7 @@ func (c patternColumn) eval(in *inputs) (truth, error) {
 		if !ok {
 			var err error
 			if m, err = c.compile(string(y.v.At(i))); err != nil {
-				return truth{}, &EvalError{i, show(c.src), err}
+				return truth{}, &EvalError{int64(i), show(c.src), err}
 			}
 			if len(known) == maxPatterns {
 				clear(known)

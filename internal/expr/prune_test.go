@@ -310,7 +310,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		got, err := p.Eval(batchOf(r, rows), len(rows))
 		if bad := (*EvalError)(nil); errors.As(err, &bad) {
-			require.Less(t, bad.Row, len(rows))
+			require.Less(t, bad.Row, int64(len(rows)))
 			return
 		}
 		require.NoError(t, err)

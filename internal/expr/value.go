@@ -20,7 +20,7 @@ type Value struct {
 // An EvalError says which row of a batch could not be computed and why: a
 // division by zero, a number out of range, a text that is no date.
 type EvalError struct {
-	Row  int    // in the batch
+	Row  int64  // in the batch
 	Expr string // the part that failed
 	Err  error
 }

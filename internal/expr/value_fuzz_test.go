@@ -35,7 +35,7 @@ func requireRowwise(t *testing.T, e Expr, rows []row, seed uint64) (ok bool) {
 		case err == nil:
 			require.NoError(t, oneErr, "%v: row %d alone fails: %v", e, i, rows[i])
 			require.True(t, vec.Equal(got.Slice(i, i+1), one), "%v: row %d: %v", e, i, rows[i])
-		case isRow && i == bad.Row:
+		case isRow && int64(i) == bad.Row:
 			require.EqualError(t, oneErr, (&EvalError{0, bad.Expr, bad.Err}).Error(), "%v", e)
 		}
 	}

@@ -1,5 +1,7 @@
 package join
 
+import "math"
+
 // A budget counts the bytes that a source or a collection of pairs keeps in
 // memory. It has one owner, like what it counts.
 type budget struct {
@@ -14,7 +16,7 @@ func newBudget(o *Options) budget {
 	if o == nil || o.MaxMemory <= 0 {
 		return budget{max: defaultMemory}
 	}
-	return budget{max: o.MaxMemory}
+	return budget{max: min(o.MaxMemory, math.MaxInt/2)} // a slice may take all of it
 }
 
 func (b *budget) take(n int64) {

@@ -102,6 +102,9 @@ func gatherParts(like *vec.Vec, parts []*vec.Vec, refs []ref) (*vec.Vec, error) 
 	if like.Kind == vec.Null {
 		return out, nil
 	}
+	if int64(len(refs))*int64(like.Kind.Width()) > math.MaxInt {
+		return nil, vec.ErrTooLarge
+	}
 	if slices.ContainsFunc(parts, func(p *vec.Vec) bool { return p.Valid != nil }) {
 		out.Valid = gatherValid(parts, refs)
 	}
@@ -192,6 +195,9 @@ func gatherLists(out *vec.Vec, parts []*vec.Vec, refs []ref) ([]ref, error) {
 			return nil, vec.ErrTooLarge
 		}
 		out.Offsets[i+1] = int32(size)
+	}
+	if size > math.MaxInt/8 { // a ref has eight bytes
+		return nil, vec.ErrTooLarge
 	}
 	elements := make([]ref, 0, size)
 	for i, r := range refs {

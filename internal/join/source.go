@@ -44,6 +44,10 @@ type Source struct {
 	table  *table
 }
 
+// maxRows is how many rows a source has at most: ids have 32 bits, and an int
+// holds them.
+const maxRows = min(math.MaxUint32, math.MaxInt)
+
 // A state says what a source can do. A failed one can only be closed.
 type state uint8
 
@@ -110,8 +114,8 @@ func (s *Source) Add(ctx context.Context, cols, keys []*vec.Vec, n int) error {
 }
 
 func (s *Source) add(ctx context.Context, cols, keys []*vec.Vec, n int) error {
-	if s.n+int64(n) > math.MaxUint32 {
-		return fmt.Errorf("join: a source of more than %d rows", int64(math.MaxUint32))
+	if s.n+int64(n) > maxRows {
+		return fmt.Errorf("join: a source of more than %d rows", int64(maxRows))
 	}
 	cols, err := conformAll(cols, s.like, n, "source")
 	if err != nil {

@@ -21,8 +21,8 @@ func newBudget(n int64) *budget {
 	return b
 }
 
-func (b *budget) take(n int) error {
-	if b != nil && b.left.Add(-int64(n)) < 0 {
+func (b *budget) take(n int64) error {
+	if b != nil && b.left.Add(-n) < 0 {
 		return errTooWide
 	}
 	return nil
@@ -51,7 +51,7 @@ func (c *column) reset(n int) error {
 	}
 	*c = column{kind: c.kind, width: c.width, memory: c.memory, expect: c.expect}
 	if c.kind == vec.Bytes {
-		size := min(int(1.05*c.expect*float64(n)), maxExpected)
+		size := int(min(1.05*c.expect*float64(n), maxExpected))
 		if err := c.reserveData(size, shortCopy); err != nil {
 			return err
 		}
@@ -65,17 +65,22 @@ const maxExpected = 16 << 20
 
 // reserve makes room for k more slots.
 func (c *column) reserve(k int) error {
-	if c.n+k <= c.room && c.room > 0 {
+	need := int64(c.n) + int64(k)
+	if need <= int64(c.room) && c.room > 0 {
 		return nil
 	}
-	room := max(c.n+k, 1)
+	need = max(need, 1)
 	if c.room > 0 {
-		room = max(room, 2*c.room)
+		need = max(need, 2*int64(c.room))
 	}
-	room = (room + 7) &^ 7
-	if err := c.memory.take(c.slotBytes(room)); err != nil {
+	need = (need + 7) &^ 7
+	if c.slotBytes(need) > math.MaxInt || need >= math.MaxInt {
+		return errTooWide
+	}
+	if err := c.memory.take(c.slotBytes(need)); err != nil {
 		return err
 	}
+	room := int(need)
 	switch c.kind {
 	case vec.Null:
 	case vec.Bool:
@@ -95,8 +100,8 @@ func (c *column) reserve(k int) error {
 }
 
 // slotBytes is what n slots take, without the bytes of a Bytes column.
-func (c *column) slotBytes(n int) int {
-	width := c.width
+func (c *column) slotBytes(n int64) int64 {
+	width := int64(c.width)
 	if c.kind == vec.Bytes {
 		width = 4
 	}
@@ -121,18 +126,18 @@ func (c *column) bitmap() []byte {
 // reserveData makes room for k more bytes of a Bytes column, and slack bytes
 // that may be scribbled on, and returns data with that capacity.
 func (c *column) reserveData(k, slack int) error {
-	need := len(c.data) + k
-	if need > maxBytes {
+	if int64(len(c.data))+int64(k) > maxBytes {
 		return errTooWide
 	}
+	need := len(c.data) + k
 	if need+slack <= cap(c.data) {
 		return nil
 	}
 	size := need
 	if len(c.data) > 0 {
-		size = min(max(need, 2*len(c.data)), maxBytes)
+		size = int(min(max(int64(need), 2*int64(len(c.data))), maxBytes))
 	}
-	if err := c.memory.take(size); err != nil {
+	if err := c.memory.take(int64(size)); err != nil {
 		return err
 	}
 	grown := make([]byte, len(c.data), size+slack)
@@ -161,7 +166,9 @@ func (c *column) vec() *vec.Vec {
 }
 
 // size returns the bytes of memory in use.
-func (c *column) size() int { return len(c.data) + 4*len(c.offsets) + len(c.valid) }
+func (c *column) size() int64 {
+	return int64(len(c.data)) + 4*int64(len(c.offsets)) + int64(len(c.valid))
+}
 
 // spread moves the first dense values of the k slots at c.n to the slots that
 // are valid, and zeroes the others. It works from the end, in place.

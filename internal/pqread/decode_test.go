@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/bitpacked"
 	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/rle"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/internal/vec"
@@ -117,6 +118,7 @@ func TestHybridRefusesWhatIsNotThere(t *testing.T) {
 		"packed run is empty":    {[]byte{1<<1 | 1}, 3},
 		"value too wide":         {[]byte{100 << 1, 9}, 3},
 		"run of 2^40 values":     {[]byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 1}, 3},
+		"run of 2^31 values":     {append(binary.AppendUvarint(nil, 1<<32), 1), 3},
 		"only runs of no values": {[]byte{0, 1, 0, 1, 1}, 3},
 	} {
 		h := newHybrid(padded(c.src), c.width)
@@ -136,6 +138,50 @@ func TestHybridReadsAPackedRunThatIsCut(t *testing.T) {
 	require.NoError(t, h.uints(got))
 	require.Equal(t, []int32{1, 2, 7, 0, 0}, got)
 	require.ErrorIs(t, h.uints(got[:1]), errShort)
+}
+
+// TestCountsThatOverflow32Bits takes counts and sizes whose products do not fit an
+// int of 32 bits: they are errors, or bounded by the bytes that are there.
+func TestCountsThatOverflow32Bits(t *testing.T) {
+	t.Parallel()
+	got := make([]int32, 3)
+	h := newHybrid(padded(append(binary.AppendUvarint(nil, 1<<30|1), 7, 8, 9)), 8) // 2^29 groups of 8 bytes
+	require.NoError(t, h.uints(got))
+	require.Equal(t, []int32{7, 8, 9}, got)
+	require.ErrorIs(t, h.uints(got), errShort)
+	h = newHybrid(padded(binary.AppendUvarint(nil, 1<<30|1)), 0) // 2^32 values of no bits
+	require.NoError(t, h.uints(got))
+	require.Equal(t, []int32{0, 0, 0}, got)
+	_, err := fromBitPacked(make([]byte, 9), 7, math.MaxInt32)
+	require.ErrorIs(t, err, errShort)
+
+	wide := valueReader{typ: leafType{stored: 1 << 20}, src: []byte{1}, mode: modePlain}
+	_, err = wide.takePlain(1 << 12)
+	require.ErrorIs(t, err, errShort)
+	require.ErrorIs(t, wide.fixedAsBytes(&column{kind: vec.Bytes}, make([]int32, 1<<12)), errTooWide)
+	for _, n := range []uint32{1 << 31, math.MaxUint32 - 3, math.MaxUint32} {
+		v := valueReader{leaf: &node{elem: element{typ: format.ByteArray}}, mode: modePlain, src: padded(binary.LittleEndian.AppendUint32(nil, n))}
+		require.Zero(t, v.plainSize(1))
+		require.ErrorIs(t, v.plainBytes(&column{kind: vec.Bytes}, make([]int32, 1)), errShort)
+		require.ErrorIs(t, v.skip(1), errShort)
+	}
+	c := column{kind: vec.Decimal128, width: 16, memory: newBudget(1 << 30)}
+	require.ErrorIs(t, c.reserve(1<<28), errTooWide)
+
+	// Two values that are 2^31-1 bytes long each, and no bytes.
+	var r lengthReader
+	var src []byte
+	for _, u := range []uint64{128, 4, 2, 2 * math.MaxInt32, 0} {
+		src = binary.AppendUvarint(src, u)
+	}
+	require.NoError(t, r.init(padded(append(src, 0, 0, 0, 0))))
+	_, _, err = r.next(2)
+	require.ErrorIs(t, err, errShort)
+
+	// A row group of 2^32 rows.
+	f := &File{opt: (*Options)(nil).withDefaults(), meta: &fileMeta{groups: []groupMeta{{rows: 1 << 32}}}}
+	s := scan{p: &Projection{file: f}, batchRows: 100}
+	require.Equal(t, 100, s.firstBatch(&groupInput{}))
 }
 
 func TestBitPackedLevelsAreRead(t *testing.T) {

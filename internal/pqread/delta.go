@@ -189,14 +189,14 @@ func (r *lengthReader) next(n int) (lengths []int32, data []byte, err error) {
 	if err := r.lengths.read(lengths); err != nil {
 		return nil, nil, err
 	}
-	sum := 0
+	sum := int64(0)
 	for _, l := range lengths {
 		if l < 0 {
 			return nil, nil, corruptf("a value has length %d", l)
 		}
-		sum += int(l)
+		sum += int64(l)
 	}
-	if sum > len(r.data) {
+	if sum > int64(len(r.data)) {
 		return nil, nil, errShort
 	}
 	data, r.data = r.data[:sum], r.data[sum:]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -65,7 +66,11 @@ func (o *Options) withDefaults() Options {
 	def(&r.MaxBuffered, 128<<20)
 	def(&r.BatchBytes, 32<<20)
 	def(&r.MaxBatchBytes, 1<<30)
-	r.MaxPage = min(r.MaxPage, 1<<31-1)
+	// What is read at once has to be a slice.
+	r.FooterGuess = min(r.FooterGuess, math.MaxInt)
+	r.MaxFooter = min(r.MaxFooter, math.MaxInt-footerSuffix)
+	r.MaxPage = min(r.MaxPage, 1<<31-1, math.MaxInt-padding)
+	r.MaxBatchBytes = min(r.MaxBatchBytes, math.MaxInt)
 	if r.Parallel <= 0 {
 		r.Parallel = runtime.GOMAXPROCS(0)
 	}

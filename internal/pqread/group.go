@@ -18,9 +18,9 @@ type group struct {
 func (g *group) build(o *outNode, lv *levels, repeated bool, memory *budget) error {
 	n := len(lv.def)
 	*g = group{}
-	size := n/8 + 1
+	size := int64(n)/8 + 1
 	if o.kind != vec.Struct {
-		size += 4 * (n + 1)
+		size += 4 * (int64(n) + 1)
 	}
 	if err := memory.take(size); err != nil {
 		return err

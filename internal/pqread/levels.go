@@ -11,7 +11,7 @@ type levels struct {
 
 func (l *levels) append(def, rep []uint8) error {
 	if len(l.def)+len(def) > cap(l.def) {
-		if err := l.memory.take(2 * (len(l.def) + len(def))); err != nil {
+		if err := l.memory.take(2 * (int64(len(l.def)) + int64(len(def)))); err != nil {
 			return err
 		}
 	}

@@ -197,7 +197,7 @@ func (l *leafReader) plain(h pageHeader, skip int, body []byte, compressed bool)
 
 func (l *leafReader) pageBuffer(n int) ([]byte, error) {
 	if cap(l.scratch) < n+padding {
-		if err := l.memory.take(n - cap(l.scratch)); err != nil {
+		if err := l.memory.take(int64(n - cap(l.scratch))); err != nil {
 			return nil, corruptf("the pages of all columns need more memory at once than 8 times MaxPage")
 		}
 		l.scratch = make([]byte, n+padding)
@@ -238,8 +238,8 @@ func (l *leafReader) levelsV1(enc format.Encoding, b []byte, maxLevel uint8) (le
 		}
 		return b[4 : 4+n], b[4+n:], nil
 	case format.BitPacked:
-		n := (l.pageLeft*int(levelWidth(maxLevel)) + 7) / 8
-		if n > len(b) {
+		n := (int64(l.pageLeft)*int64(levelWidth(maxLevel)) + 7) / 8
+		if n > int64(len(b)) {
 			return nil, nil, errShort
 		}
 		return b[:n], b[n:], nil

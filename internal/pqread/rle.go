@@ -2,6 +2,7 @@ package pqread
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/parquet-go/bitpack"
 )
@@ -36,7 +37,7 @@ func (h *hybrid) fill() error {
 			return errShort
 		}
 		h.src = h.src[n:]
-		if u>>1 > 1<<31 {
+		if u>>1 > math.MaxInt32 {
 			return corruptf("a run states %d values", u>>1)
 		}
 		count := int(u >> 1)
@@ -66,15 +67,16 @@ func (h *hybrid) fill() error {
 // enterPacked begins a run of groups of 8 values. Some writers cut the last
 // group's unused bytes off: the run then has the values that are there.
 func (h *hybrid) enterPacked(groups int) error {
-	h.run, h.pos, h.left = h.src[:cap(h.src)], 0, 8*groups
-	size := groups * int(h.width)
-	if size > len(h.src) {
-		size = len(h.src)
-		h.left = size * 8 / int(h.width)
-		if h.left == 0 && groups > 0 {
+	h.run, h.pos = h.src[:cap(h.src)], 0
+	size, left := int64(groups)*int64(h.width), 8*int64(groups)
+	if size > int64(len(h.src)) {
+		size = int64(len(h.src))
+		left = size * 8 / int64(h.width)
+		if left == 0 && groups > 0 {
 			return errShort
 		}
 	}
+	h.left = int(min(left, math.MaxInt32)) // a page has no more values
 	h.src = h.src[size:]
 	return nil
 }
@@ -121,7 +123,7 @@ func (h *hybrid) unpack(dst []int32) {
 
 // at returns value i of the packed run.
 func (h *hybrid) at(i int) uint32 {
-	off := i * int(h.width)
+	off := uint64(i) * uint64(h.width)
 	w := binary.LittleEndian.Uint64(h.run[off>>3:])
 	return uint32(w >> (off & 7) & (1<<h.width - 1))
 }
@@ -261,16 +263,17 @@ func (h *hybrid) drop(n int) error {
 // fromBitPacked reads n levels of the deprecated BIT_PACKED encoding, which
 // packs from the most significant bit, by turning them around into one run.
 func fromBitPacked(src []byte, width uint, n int) (hybrid, error) {
-	size := (n*int(width) + 7) / 8
-	if size > len(src) {
+	end := int64(n) * int64(width)
+	size := (end + 7) / 8
+	if size > int64(len(src)) {
 		return hybrid{}, errShort
 	}
 	run := make([]byte, size+padding)
-	for i := range n * int(width) {
+	for i := range end {
 		// Bit k of a level, counted from its most significant, is bit
 		// width-1-k of it in the run.
 		if src[i>>3]>>(7-i&7)&1 != 0 {
-			to := i - i%int(width) + int(width) - 1 - i%int(width)
+			to := i - i%int64(width) + int64(width) - 1 - i%int64(width)
 			run[to>>3] |= 1 << (to & 7)
 		}
 	}

@@ -60,7 +60,7 @@ func newScan(p *Projection, o *ScanOptions) *scan {
 	if o != nil {
 		s.sel = o.Select
 		if o.BatchRows > 0 {
-			s.batchRows = o.BatchRows
+			s.batchRows = min(o.BatchRows, 1<<30-1)
 		}
 	}
 	return s
@@ -235,7 +235,7 @@ func (s *scan) group(ctx context.Context, in *groupInput, yield func(*Batch, err
 			return errStopped
 		}
 		at = rest
-		rows = s.nextBatch(rows, part.span, size)
+		rows = s.nextBatch(rows, int64(part.span), size)
 	}
 	return nil
 }
@@ -264,14 +264,14 @@ func (s *scan) firstBatch(in *groupInput) int {
 	for i := range s.p.leaves {
 		size += max(g.chunks[s.p.leaves[i].node.column].plainSize, 0)
 	}
-	return s.nextBatch(s.batchRows, int(max(g.rows, 1)), size)
+	return s.nextBatch(s.batchRows, max(g.rows, 1), size)
 }
 
 // nextBatch returns how many rows to decode next when n rows took size bytes.
 // The number does not jump: one batch may be unlike the others.
-func (s *scan) nextBatch(rows, n int, size int64) int {
+func (s *scan) nextBatch(rows int, n, size int64) int {
 	fit := s.batchRows
-	if perRow := size / int64(n); perRow > 0 {
+	if perRow := size / n; perRow > 0 {
 		fit = int(min(int64(fit), max(s.p.file.opt.BatchBytes/perRow, 1)))
 	}
 	return min(max(fit, rows/4, 1), 2*rows, s.batchRows)
@@ -315,7 +315,7 @@ func (s *scan) decode(ctx context.Context, group int, runs Selection, rows int) 
 		}
 	}
 	for i := range s.columns {
-		size += int64(s.columns[i].size())
+		size += s.columns[i].size()
 	}
 	return size, nil
 }

@@ -108,7 +108,7 @@ func (c place) take(rows int) (portion, place) {
 		}
 	}
 	p.runs, p.span = p.wanted, p.rows
-	if gaps*1000 > span*manyGaps {
+	if int64(gaps)*1000 > int64(span)*manyGaps {
 		p.runs, p.span = filled, span
 	}
 	return p, c

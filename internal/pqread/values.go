@@ -3,6 +3,7 @@ package pqread
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/parquet-go/parquet-go/format"
 
@@ -148,7 +149,7 @@ func (v *valueReader) append(c *column, k, dense int) (err error) {
 func (v *valueReader) bools(dst []byte, off, n int) error {
 	switch v.mode {
 	case modePlain:
-		if v.pos+n > 8*len(v.src) {
+		if int64(v.pos)+int64(n) > 8*int64(len(v.src)) {
 			return errShort
 		}
 		copyBits(dst, off, v.src[:cap(v.src)], v.pos, n)
@@ -201,10 +202,10 @@ func (v *valueReader) fixed(dst []byte, n int) error {
 }
 
 func (v *valueReader) takePlain(n int) ([]byte, error) {
-	size := n * v.typ.stored
-	if size > len(v.src) {
+	if n > len(v.src)/v.typ.stored {
 		return nil, errShort
 	}
+	size := n * v.typ.stored
 	src := v.src[:size]
 	v.src = v.src[size:]
 	return src, nil
@@ -390,7 +391,7 @@ func (v *valueReader) plainBytes(c *column, offsets []int32) error {
 			return errShort
 		}
 		n := int(binary.LittleEndian.Uint32(src))
-		if n > len(src)-4 {
+		if uint(n) > uint(len(src)-4) {
 			return errShort
 		}
 		data = append(data, src[4:4+n]...)
@@ -406,7 +407,7 @@ func (v *valueReader) plainSize(n int) (size int) {
 	src := v.src
 	for ; n > 0 && len(src) >= 4; n-- {
 		k := int(binary.LittleEndian.Uint32(src))
-		if k > len(src)-4 {
+		if uint(k) > uint(len(src)-4) {
 			break
 		}
 		size += k
@@ -417,6 +418,9 @@ func (v *valueReader) plainSize(n int) (size int) {
 
 func (v *valueReader) fixedAsBytes(c *column, offsets []int32) error {
 	n, width := len(offsets), v.typ.stored
+	if int64(n)*int64(width) > maxBytes {
+		return errTooWide
+	}
 	if err := c.reserveData(n*width, 0); err != nil {
 		return err
 	}
@@ -459,7 +463,7 @@ func (v *valueReader) each(n int, add func(value []byte) error) error {
 				return errShort
 			}
 			k := int(binary.LittleEndian.Uint32(v.src))
-			if k > len(v.src)-4 {
+			if uint(k) > uint(len(v.src)-4) {
 				return errShort
 			}
 			if err := add(v.src[4 : 4+k]); err != nil {
@@ -515,9 +519,10 @@ func (v *valueReader) skip(n int) error {
 		return nil
 	case modePlain:
 		if v.leaf.elem.typ == format.Boolean {
-			if v.pos += n; v.pos > 8*len(v.src) {
+			if int64(v.pos)+int64(n) > 8*int64(len(v.src)) {
 				return errShort
 			}
+			v.pos += n
 			return nil
 		}
 		if v.typ.stored > 0 {
@@ -539,6 +544,8 @@ func (v *valueReader) loadDict(src []byte, n int) error {
 		return corruptf("booleans have no dictionary")
 	case t.stored > 0 && n > len(src)/t.stored, t.stored == 0 && n > len(src)/4:
 		return corruptf("a dictionary of %d values in %d bytes", n, len(src))
+	case int64(n)*int64(t.width) > math.MaxInt:
+		return corruptf("a dictionary of %d values takes more memory than there can be", n)
 	case n == 0:
 	case t.kind == vec.Bytes:
 		c := column{kind: vec.Bytes}

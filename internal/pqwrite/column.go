@@ -30,7 +30,7 @@ type column struct {
 	maxRep    int
 
 	pend    *values // rows that do not fill a page yet; nil: none
-	size    int     // their extent
+	size    int64   // their extent
 	decided bool    // whether there is a dictionary
 	dict    *dictionary
 	dictOK  bool // the dictionary still takes values
@@ -78,9 +78,9 @@ func (c *column) encoding() format.Encoding {
 // cut returns how many of left rows from row from on go to the page that so far
 // has rows rows of size bytes, and whether the page is full with them. The same
 // rows end up on the same pages however they come in.
-func (c *column) cut(cols []*vec.Vec, from, left, rows, size int) (n int, full bool) {
+func (c *column) cut(cols []*vec.Vec, from, left, rows int, size int64) (n int, full bool) {
 	limit := min(left, c.opts.PageRows-rows)
-	budget := c.opts.PageBytes - size
+	budget := int64(c.opts.PageBytes) - size
 	if rows > 0 && extent(c, cols, from, 1) > budget {
 		return 0, true
 	}

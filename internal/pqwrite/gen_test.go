@@ -119,7 +119,7 @@ func (g *gen) value(t schema.DataType) any {
 			binary.LittleEndian.PutUint64(d[8:], hi)
 			return d
 		}
-		return dec(int64(g.number(1e6)) - 5e5)
+		return dec(g.number(1e6) - 5e5)
 	case schema.Primitive:
 	}
 	n := g.number(1 << 40)
@@ -137,23 +137,23 @@ func (g *gen) value(t schema.DataType) any {
 	case schema.KindDouble:
 		return g.float(n)
 	case schema.KindString:
-		return strings.Repeat(fmt.Sprint(n%97, "é"), int(n)%(g.long+1))
+		return strings.Repeat(fmt.Sprint(n%97, "é"), int(n%int64(g.long+1)))
 	case schema.KindBinary:
-		return strings.Repeat(string([]byte{byte(n), 0xff}), int(n)%(g.long+1))
+		return strings.Repeat(string([]byte{byte(n), 0xff}), int(n%int64(g.long+1)))
 	case schema.KindVariant:
 		return []any{"meta", fmt.Sprint(n)}
 	}
-	return int64(n) - 1<<39
+	return n - 1<<39
 }
 
-func (g *gen) number(limit int) int {
+func (g *gen) number(limit int64) int64 {
 	if g.few > 0 {
-		return g.IntN(g.few) * 7919
+		return g.Int64N(int64(g.few)) * 7919
 	}
-	return g.IntN(limit)
+	return g.Int64N(limit)
 }
 
-func (g *gen) float(n int) float64 {
+func (g *gen) float(n int64) float64 {
 	switch n % 13 {
 	case 0:
 		return math.Copysign(0, -1)

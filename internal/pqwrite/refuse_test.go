@@ -46,7 +46,7 @@ func TestSchemasThatCannotBeWritten(t *testing.T) {
 	require.Error(t, err)
 	_, err = NewWriter(io.Discard, &schema.Struct{Fields: []schema.Field{{Type: schema.Long}}}, nil)
 	require.ErrorContains(t, err, "without a name")
-	for _, o := range []Options{{Codec: "lzo"}, {PageRows: -1}, {PageBytes: 1 << 31}, {RowGroupBytes: -1}, {Parallel: -1}} {
+	for _, o := range []Options{{Codec: "lzo"}, {PageRows: -1}, {PageBytes: 1<<30 + 1}, {RowGroupBytes: -1}, {Parallel: -1}} {
 		_, err := NewWriter(io.Discard, one(schema.Long), &o)
 		require.ErrorContains(t, err, "pqwrite: ")
 	}

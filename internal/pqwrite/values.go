@@ -255,13 +255,13 @@ func typed[T vec.Fixed](b []byte) []T {
 // span returns how many rows of c from row from on, at most limit and at least
 // one, hold no more than budget bytes. A row's size is that of its values as they
 // lie in memory, nulls included: it is known without looking at them.
-func span(c *column, cols []*vec.Vec, from, limit, budget int) int {
+func span(c *column, cols []*vec.Vec, from, limit int, budget int64) int {
 	if extent(c, cols, from, limit) <= budget {
 		return limit
 	}
 	lo, hi := 1, limit // lo rows fit or are one; hi rows do not fit
 	for lo+1 < hi {
-		mid := (lo + hi) / 2
+		mid := lo + (hi-lo)/2
 		if extent(c, cols, from, mid) <= budget {
 			lo = mid
 		} else {
@@ -272,23 +272,23 @@ func span(c *column, cols []*vec.Vec, from, limit, budget int) int {
 }
 
 // extent returns about how many bytes n rows of c from row from on have.
-func extent(c *column, cols []*vec.Vec, from, n int) int {
+func extent(c *column, cols []*vec.Vec, from, n int) int64 {
 	v, from, n, levels := c.reach(cols, from, n)
 	switch {
 	case v == nil || n == 0:
 		return levels
 	case c.phys == format.ByteArray:
-		return levels + 4*n + int(v.Offsets[v.Off+from+n]-v.Offsets[v.Off+from])
+		return levels + 4*int64(n) + int64(v.Offsets[v.Off+from+n]-v.Offsets[v.Off+from])
 	case c.phys == format.Boolean:
-		return levels + n
+		return levels + int64(n)
 	}
-	return levels + n*c.width
+	return levels + int64(n)*int64(c.width)
 }
 
 // reach returns c's Vec and the positions [at, at+m) of it that n rows from row
 // from on reach, those under nulls included, and how many list entries are on the
 // way. The Vec is nil if all is null.
-func (c *column) reach(cols []*vec.Vec, from, n int) (v *vec.Vec, at, m, levels int) {
+func (c *column) reach(cols []*vec.Vec, from, n int) (v *vec.Vec, at, m int, levels int64) {
 	v = cols[c.steps[0].index]
 	for k := 0; v.Kind != vec.Null; k++ {
 		if k == len(c.steps)-1 {
@@ -299,7 +299,7 @@ func (c *column) reach(cols []*vec.Vec, from, n int) (v *vec.Vec, at, m, levels 
 			from += v.Off
 		} else if n > 0 {
 			a, b := int(v.Offsets[v.Off+from]), int(v.Offsets[v.Off+from+n])
-			levels += n
+			levels += int64(n)
 			from, n = a, b-a
 		}
 		v = next

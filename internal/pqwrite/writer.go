@@ -301,15 +301,15 @@ func stepRows(cols []*vec.Vec, rows int) int {
 	if rows == 0 {
 		return 0
 	}
-	size := 0
+	size := int64(0)
 	for _, v := range cols {
 		size += vecBytes(v)
 	}
-	return max(1, int(int64(rows)*stepBytes/int64(max(size, 1))))
+	return int(max(1, min(int64(rows)*stepBytes/max(size, 1), int64(rows))))
 }
 
 // vecBytes returns about how many bytes of values v's window covers.
-func vecBytes(v *vec.Vec) int {
+func vecBytes(v *vec.Vec) int64 {
 	if v == nil || v.Len == 0 {
 		return 0
 	}
@@ -317,23 +317,23 @@ func vecBytes(v *vec.Vec) int {
 	case vec.Null:
 		return 0
 	case vec.Bool:
-		return v.Len / 8
+		return int64(v.Len) / 8
 	case vec.Bytes:
-		return int(v.Offsets[v.Off+v.Len]-v.Offsets[v.Off]) + 4*v.Len
+		return int64(v.Offsets[v.Off+v.Len]-v.Offsets[v.Off]) + 4*int64(v.Len)
 	case vec.List, vec.Map:
 		from, to := int(v.Offsets[v.Off]), int(v.Offsets[v.Off+v.Len])
-		n := 4 * v.Len
+		n := 4 * int64(v.Len)
 		for _, c := range v.Children {
 			n += vecBytes(c.Slice(from, to))
 		}
 		return n
 	case vec.Struct:
-		n := 0
+		n := int64(0)
 		for _, c := range v.Children {
 			n += vecBytes(c.Slice(v.Off, v.Off+v.Len))
 		}
 		return n
 	default:
-		return v.Len * v.Kind.Width()
+		return int64(v.Len) * int64(v.Kind.Width())
 	}
 }

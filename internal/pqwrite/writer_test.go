@@ -17,6 +17,11 @@ import (
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
+func TestStepsOfBatchesThatTakeNoMemory(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 1<<16, stepRows([]*vec.Vec{{Kind: vec.Null, Len: 1 << 16}}, 1<<16))
+}
+
 // TestRandomTablesReadBackAsTheyWere shreds random tables one value at a time and
 // compares with what parquet-go reads from the file, levels and all.
 func TestRandomTablesReadBackAsTheyWere(t *testing.T) {

@@ -53,7 +53,7 @@ func (r *Run) failed(broken *ConstraintError, columns []expr.BoundColumn, cols [
 	if !errors.As(err, &e) {
 		return err
 	}
-	broken.Row, broken.Err = first+int64(e.Row), e.Err
-	broken.Sample = Sample(columns, cols, e.Row)
+	broken.Row, broken.Err = first+e.Row, e.Err
+	broken.Sample = Sample(columns, cols, int(e.Row))
 	return broken
 }

@@ -19,7 +19,7 @@ type Bitmap struct {
 type Range struct{ From, To int }
 
 // NewBitmap returns an empty set of n rows.
-func NewBitmap(n int) *Bitmap { return &Bitmap{Words: make([]uint64, (n+63)>>6), Len: n} }
+func NewBitmap(n int) *Bitmap { return &Bitmap{Words: make([]uint64, (uint(n)+63)>>6), Len: n} }
 
 // FullBitmap returns the set of all n rows.
 func FullBitmap(n int) *Bitmap {

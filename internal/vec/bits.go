@@ -6,13 +6,13 @@ import (
 )
 
 // BitmapLen returns the bytes that a bitmap of n bits takes.
-func BitmapLen(n int) int { return (n + 7) >> 3 }
+func BitmapLen(n int) int { return int((uint(n) + 7) >> 3) }
 
 // CountBits returns how many of the n bits of b from bit off on are set.
 func CountBits(b []byte, off, n int) int {
 	c := 0
-	for i := 0; i < n; i += 64 {
-		c += bits.OnesCount64(word(b, off+i, n-i))
+	for ; n > 0; off, n = off+64, n-64 {
+		c += bits.OnesCount64(word(b, off, n))
 	}
 	return c
 }

@@ -16,9 +16,9 @@ func OfBools(values, valid []bool) *Vec {
 // OfBytes returns a [Bytes] vec of copies of values. Its only error matches
 // [ErrTooLarge].
 func OfBytes[T string | []byte](values []T, valid []bool) (*Vec, error) {
-	size := 0
+	size := int64(0)
 	for _, s := range values {
-		if size += len(s); size > math.MaxInt32 {
+		if size += int64(len(s)); size > math.MaxInt32 {
 			return nil, ErrTooLarge
 		}
 	}

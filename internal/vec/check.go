@@ -21,6 +21,8 @@ func check(v *Vec, depth int) error {
 		return fmt.Errorf("vec: unknown %v", v.Kind)
 	case v.Len < 0 || v.Off < 0 || v.Len > math.MaxInt32 || v.Off > math.MaxInt32:
 		return fmt.Errorf("vec: %v window of %d values at %d", v.Kind, v.Len, v.Off)
+	case int64(v.Off)+int64(v.Len) > math.MaxInt:
+		return fmt.Errorf("vec: %v window of %d values at %d ends after %d", v.Kind, v.Len, v.Off, math.MaxInt)
 	case v.Kind == Null:
 		return nil
 	}
@@ -32,10 +34,10 @@ func check(v *Vec, depth int) error {
 	if len(v.Children) != children {
 		return fmt.Errorf("vec: %v with %d children", v.Kind, len(v.Children))
 	}
-	need := end // values in Data or children
+	need := int64(end) // bytes of Data or values of children
 	switch v.Kind {
 	case Bool:
-		need = BitmapLen(end)
+		need = int64(BitmapLen(end))
 	case Bytes, List, Map:
 		n, err := checkOffsets(v, end)
 		if err != nil {
@@ -43,22 +45,22 @@ func check(v *Vec, depth int) error {
 		}
 		need = n
 	default:
-		need *= v.Kind.Width()
+		need *= int64(v.Kind.Width())
 	}
 	if v.Kind != Struct && v.Kind != List && v.Kind != Map {
-		if v.Len > 0 && len(v.Data) < need {
+		if v.Len > 0 && int64(len(v.Data)) < need {
 			return fmt.Errorf("vec: %v data of %d bytes, want %d", v.Kind, len(v.Data), need)
 		}
 		return nil
 	}
 	if v.Kind == Struct {
-		need = end
+		need = int64(end)
 	}
 	for i, c := range v.Children {
 		if err := check(c, depth-1); err != nil {
 			return fmt.Errorf("%w; in child %d of a %v", err, i, v.Kind)
 		}
-		if c.Len < need {
+		if int64(c.Len) < need {
 			return fmt.Errorf("vec: %v child %d of %d values, want %d", v.Kind, i, c.Len, need)
 		}
 	}
@@ -66,11 +68,11 @@ func check(v *Vec, depth int) error {
 }
 
 // checkOffsets returns where the window's last value ends.
-func checkOffsets(v *Vec, end int) (int, error) {
+func checkOffsets(v *Vec, end int) (int64, error) {
 	if v.Len == 0 {
 		return 0, nil
 	}
-	if len(v.Offsets) < end+1 {
+	if len(v.Offsets)-1 < end {
 		return 0, fmt.Errorf("vec: %v with %d offsets for %d values", v.Kind, len(v.Offsets), end)
 	}
 	last := v.Offsets[v.Off]
@@ -83,5 +85,5 @@ func checkOffsets(v *Vec, end int) (int, error) {
 		}
 		last = o
 	}
-	return int(last), nil
+	return int64(last), nil
 }

@@ -116,8 +116,9 @@ func concat(vs []*Vec) (*Vec, error) {
 	out := &Vec{Kind: Null}
 	var like *Vec // the first part that has a layout
 	nulls := false
+	size := int64(0)
 	for _, v := range vs {
-		if out.Len += v.Len; out.Len > math.MaxInt32 {
+		if size += int64(v.Len); size > math.MaxInt32 {
 			return nil, ErrTooLarge
 		}
 		nulls = nulls || v.Valid != nil || v.Kind == Null
@@ -130,6 +131,7 @@ func concat(vs []*Vec) (*Vec, error) {
 				v.Kind, len(v.Children), like.Kind, len(like.Children))
 		}
 	}
+	out.Len = int(size)
 	if like == nil {
 		return out, nil
 	}
@@ -150,6 +152,9 @@ func concat(vs []*Vec) (*Vec, error) {
 		return out, concatList(out, like, vs)
 	default:
 		w := out.Kind.Width()
+		if size*int64(w) > math.MaxInt {
+			return nil, ErrTooLarge
+		}
 		out.Data = make([]byte, 0, out.Len*w)
 		for _, v := range vs {
 			switch {
@@ -200,10 +205,10 @@ func (v *Vec) span() (from, to int) {
 }
 
 func concatBytes(out *Vec, vs []*Vec) error {
-	size := 0
+	size := int64(0)
 	for _, v := range vs {
 		from, to := v.span()
-		if size += to - from; size > math.MaxInt32 {
+		if size += int64(to - from); size > math.MaxInt32 {
 			return ErrTooLarge
 		}
 	}
@@ -235,10 +240,10 @@ func appendOffsets(dst []int32, v *Vec, shift int32) []int32 {
 }
 
 func concatList(out, like *Vec, vs []*Vec) error {
-	size := 0
+	size := int64(0)
 	for _, v := range vs {
 		from, to := v.span()
-		if size += to - from; size > math.MaxInt32 {
+		if size += int64(to - from); size > math.MaxInt32 {
 			return ErrTooLarge
 		}
 	}

@@ -30,6 +30,9 @@ func take(v *Vec, idx []int32, nulls bool) (*Vec, error) {
 	if v.Kind == Null {
 		return out, nil
 	}
+	if int64(len(idx))*int64(v.Kind.Width()) > math.MaxInt {
+		return nil, ErrTooLarge
+	}
 	if nulls || v.Valid != nil {
 		out.Valid = takeValid(v, idx)
 	}
@@ -147,6 +150,9 @@ func takeList(out, v *Vec, idx []int32) error {
 			}
 		}
 		out.Offsets = append(out.Offsets, int32(size))
+	}
+	if size > math.MaxInt/4 { // positions of four bytes
+		return ErrTooLarge
 	}
 	var base, end int32
 	if len(src) > 0 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -277,6 +279,13 @@ func TestOffsetsThatWouldOverflowAreAnError(t *testing.T) {
 	require.ErrorIs(t, err, vec.ErrTooLarge)
 	_, err = vec.Concat([]*vec.Vec{{Kind: vec.Null, Len: 1 << 30}, {Kind: vec.Null, Len: 1 << 30}})
 	require.ErrorIs(t, err, vec.ErrTooLarge)
+	large := strings.Repeat(" ", 1<<20)
+	_, err = vec.OfBytes(slices.Repeat([]string{large}, 1<<12), nil)
+	require.ErrorIs(t, err, vec.ErrTooLarge)
+	if math.MaxInt == math.MaxInt32 { // elsewhere 2 GiB of fixed width are no error
+		_, err = vec.Concat([]*vec.Vec{vec.Of(vec.Int64, []int64{1}, nil), {Kind: vec.Null, Len: 1 << 29}})
+		require.ErrorIs(t, err, vec.ErrTooLarge)
+	}
 }
 
 func TestCheckFindsWhatWouldBeReadOutside(t *testing.T) {
@@ -292,6 +301,9 @@ func TestCheckFindsWhatWouldBeReadOutside(t *testing.T) {
 		"negative length":    {Kind: vec.Null, Len: -1},
 		"negative offset":    {Kind: vec.Int8, Off: -1},
 		"overflow":           {Kind: vec.Int64, Off: math.MaxInt, Len: 1},
+		"far end":            {Kind: vec.Bytes, Off: math.MaxInt32, Len: math.MaxInt32, Offsets: []int32{0}},
+		"last offset":        {Kind: vec.Bytes, Off: math.MaxInt32 - 1, Len: 1, Offsets: []int32{0}},
+		"far data":           {Kind: vec.Int64, Off: 1 << 29, Len: 1, Data: make([]byte, 8)},
 		"validity":           {Kind: vec.Int8, Len: 9, Data: make([]byte, 9), Valid: make([]byte, 1)},
 		"data":               {Kind: vec.Int64, Len: 2, Data: make([]byte, 15)},
 		"data after off":     {Kind: vec.Int16, Off: 1, Len: 2, Data: make([]byte, 4)},
