@@ -53,9 +53,15 @@ func TestKeysThatAreAllNull(t *testing.T) {
 	s := cols("k", schema.Long, "n", schema.Long)
 	tbl, _ := table(t, s, nil)
 	upsert(t, tbl, rows(t, s, `{"k":1,"n":1}`), nil, "k")
-	res := upsert(t, tbl, rows(t, s, `{"k":null,"n":1}`), nil, "k")
+	// They meet nothing, and are added: each time, which is why Upsert refuses them.
+	keyless := rows(t, s, `{"k":null,"n":1}`)
+	res, err := tbl.Merge(keyless).OnColumns("k").WhenMatched().UpdateAll().WhenNotMatched().InsertAll().Run(t.Context(), nil)
+	require.NoError(t, err)
 	require.Equal(t, int64(1), res.Rows.Inserted)
-	res, err := tbl.Merge(rows(t, s, `{"k":null,"n":5}`)).On("t.k <=> s.k").Upsert().Run(t.Context(), nil)
+	var refused *delta.NullKeyError
+	_, err = tbl.Merge(keyless).OnColumns("k").Upsert().Run(t.Context(), nil)
+	require.ErrorAs(t, err, &refused)
+	res, err = tbl.Merge(rows(t, s, `{"k":null,"n":5}`)).On("t.k <=> s.k").Upsert().Run(t.Context(), nil)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), res.Rows.Updated)
 }
