@@ -269,7 +269,7 @@ func TestStatementsAsSparkRunsThem(t *testing.T) {
 		require.Empty(t, again(c))
 		return
 	}
-	const batches, size, steps = 4, 4, 6
+	const batches, size, steps = 10, 4, 6
 	ran, failed, bad := 0, 0, 0
 	for b := range uint64(batches) {
 		var cases []*statementCase
@@ -289,6 +289,6 @@ func TestStatementsAsSparkRunsThem(t *testing.T) {
 		}
 	}
 	t.Logf("%d statements, of which %d fail on both sides", ran, failed)
-	require.GreaterOrEqual(t, ran, 80)
-	require.Greater(t, failed, 0, "errors are compared too")
+	require.GreaterOrEqual(t, ran, 200)
+	require.GreaterOrEqual(t, failed, 5, "errors are compared too")
 }
