@@ -1,10 +1,15 @@
 """The loop of an engine's process: a request is a line of JSON on standard
 input, {"do": name, ...arguments}, and so is its answer on standard output:
 {"ok": result} or {"error": {"class": ..., "message": ...}}. The process ends
-when its input does. Whatever the engine prints goes to standard error."""
+when its input does. Whatever the engine prints goes to standard error: this module is to
+be imported before the engine starts, since a process that it starts, as Spark's,
+inherits what standard output is then."""
 import json
 import os
 import sys
+
+answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+os.dup2(2, 1)
 
 
 def describe(e):
@@ -23,8 +28,6 @@ def describe(e):
 
 
 def serve(commands):
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
         try:
