@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/deltalog/deltalog/internal/rules"
@@ -36,14 +35,8 @@ func (t *Table) AddColumns(ctx context.Context, more *schema.Struct, o *AlterOpt
 				return nil, fmt.Errorf("column %s has %s, which a column cannot have when it is added to a table", schema.ColumnPath(path), k)
 			}
 		}
-		a := &alteration{operation: "ADD COLUMNS", schema: merged}
-		if snap.Properties().MappingMode() != schema.MappingNone {
-			a.properties = cloned(snap.Properties())
-			known, _ := strconv.ParseInt(a.properties[maxColumnID], 10, 32)
-			var last int32
-			a.schema, last = schema.AssignMapping(merged, int32(known), func(*schema.Field) string { return "col-" + t.opts.Env.NewID() })
-			a.properties[maxColumnID] = strconv.Itoa(int(last))
-		}
+		a := &alteration{operation: "ADD COLUMNS", schema: mapped(snap, merged, t.opts.Env.NewID)}
+		a.properties = withColumnIDs(snap.Properties(), a.schema)
 		a.parameters = map[string]string{"columns": quote(text(addedColumns(s, a.schema)))}
 		return a, nil
 	})

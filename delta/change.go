@@ -153,7 +153,7 @@ func (c *change) run(ctx context.Context) (*Result, error) {
 		c.leave(c.work.pairs.Close())
 	}
 	if c.work != nil && c.res.State != Committed && c.res.State != Unknown {
-		c.discard(ctx)
+		c.res.cleanUp(ctx, c.work.abort)
 	}
 	return c.res, c.wrap(err)
 }
@@ -261,19 +261,11 @@ func (c *change) vectors() bool {
 
 // key returns the idempotency key for content with this digest, or nil.
 func (c *change) key(content int64) *txlog.Key {
-	policy := c.o.OnReplay.policy(c.st.op)
-	if c.o.OnReplay == ReplayDefault && c.st.op == opUpdate {
-		policy = txlog.ReplayVerify // x = x + 1 is not to be applied for other words
+	k := c.o.key(c.st.op, content)
+	if k != nil {
+		k.Look = c.look
 	}
-	switch {
-	case c.o.Txn != nil:
-		return &txlog.Key{AppID: c.o.Txn.AppID, Version: c.o.Txn.Version, Sequence: true, Look: c.look}
-	case c.o.ContentKey:
-		return &txlog.Key{AppID: fmt.Sprintf("content/%016x", content), Version: content, OnReplay: policy, Look: c.look}
-	case c.o.Key != "":
-		return &txlog.Key{AppID: c.o.Key, Version: content, OnReplay: policy, Look: c.look}
-	}
-	return nil
+	return k
 }
 
 // digest fingerprints the work: the source's rows, and what is done with them.
@@ -431,13 +423,4 @@ func harmless(property string) bool {
 		}
 	}
 	return true
-}
-
-// discard removes the files that no commit names, within a time of its own.
-func (c *change) discard(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
-	defer cancel()
-	if err := c.work.abort(ctx); err != nil {
-		c.res.Warnings = append(c.res.Warnings, fmt.Errorf("delta: staged files were left for vacuum: %w", err))
-	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/deltalog/deltalog/internal/rules"
 	"github.com/deltalog/deltalog/txlog"
-	"github.com/deltalog/deltalog/txlog/schema"
 )
 
 // commit makes what was planned the next version. done means that there is no
@@ -154,10 +153,7 @@ func (c *change) metadata() (*txlog.Metadata, error) {
 	meta := *c.snap.Metadata()
 	s := c.b.schema
 	if c.b.evolved {
-		if c.snap.Properties().MappingMode() != schema.MappingNone {
-			meta.Configuration = maps.Clone(meta.Configuration)
-			meta.Configuration[maxColumnID] = strconv.Itoa(int(largestID(s)))
-		}
+		meta.Configuration = withColumnIDs(c.snap.Properties(), s)
 	}
 	if len(given) > 0 {
 		marks := map[string]int64{}

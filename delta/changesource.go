@@ -84,9 +84,7 @@ func (c *change) read(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("source column %s: %w", c.b.source.Fields[i].Name, err)
 			}
-			if v.Kind == vec.Null {
-				v = vec.AllNull(schemavec.Empty(types[i]), n)
-			}
+			v = schemavec.Typed(v, types[i])
 			cols[i], sums[i] = v, digest.Column{Seed: seeds[i], Vec: v}
 		}
 		if err := c.src.digest.Add(n, sums); err != nil {
@@ -136,10 +134,7 @@ func (b *binding) keyValues(batch []*vec.Vec, n int, side func(*boundKey) *expr.
 		if err != nil {
 			return nil, err
 		}
-		if v.Kind == vec.Null {
-			v = vec.AllNull(schemavec.Empty(b.keys[i].typ), n)
-		}
-		out[i] = v
+		out[i] = schemavec.Typed(v, b.keys[i].typ)
 	}
 	return out, nil
 }

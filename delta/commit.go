@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/deltalog/deltalog/txlog"
@@ -300,9 +299,7 @@ func (w *write) evolve(p *Prepared) (*txlog.Metadata, error) {
 		if !sameButMarks(meta.SchemaString, p.BaseSchema) {
 			return nil, errors.New("another writer changed the columns of a table with column mapping; prepare the write again")
 		}
-		meta.Configuration = maps.Clone(meta.Configuration)
-		meta.Configuration[maxColumnID] = strconv.Itoa(int(largestID(w.schema)))
-		meta.SchemaString = p.Schema
+		meta.Configuration, meta.SchemaString = withColumnIDs(w.snap.Properties(), w.schema), p.Schema
 		return &meta, nil
 	}
 	now, err := w.snap.Schema()
@@ -315,17 +312,6 @@ func (w *write) evolve(p *Prepared) (*txlog.Metadata, error) {
 	}
 	meta.SchemaString = merged.JSON()
 	return &meta, nil
-}
-
-const maxColumnID = "delta.columnMapping.maxColumnId"
-
-func largestID(s *schema.Struct) (id int32) {
-	for _, f := range s.Walk() {
-		if n, ok := f.ID(); ok {
-			id = max(id, n)
-		}
-	}
-	return id
 }
 
 func (w *write) parameters(p *Prepared) map[string]string {

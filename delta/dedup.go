@@ -183,9 +183,7 @@ func (d *duplicates) add(ctx context.Context, cols []*vec.Vec, n int) error {
 		keys[i] = cols[c]
 	}
 	for i := range d.table.Fields {
-		if cols[i].Kind == vec.Null {
-			cols[i] = vec.AllNull(schemavec.Empty(d.table.Fields[i].Type), n)
-		}
+		cols[i] = schemavec.Typed(cols[i], d.table.Fields[i].Type)
 	}
 	return d.src.Add(ctx, cols, keys, n)
 }

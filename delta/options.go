@@ -62,7 +62,7 @@ type Txn struct {
 
 // Replay policies, for [WriteOptions.OnReplay].
 const (
-	// ReplayDefault is ReplayVerify for Append and ReplayReplace for all else.
+	// ReplayDefault is ReplayVerify for Append and Update, ReplayReplace for all else.
 	ReplayDefault ReplayPolicy = iota
 	// ReplayVerify: equal content is already applied, other content is ErrKeyReused.
 	ReplayVerify
@@ -77,6 +77,7 @@ const (
 // A ReplayPolicy says what other content under a used key means.
 type ReplayPolicy uint8
 
+// policy is p for an operation, whose default depends on what it does twice.
 func (p ReplayPolicy) policy(op operation) txlog.ReplayPolicy {
 	switch p {
 	case ReplayVerify:
@@ -87,6 +88,9 @@ func (p ReplayPolicy) policy(op operation) txlog.ReplayPolicy {
 		return txlog.ReplayReplace
 	case ReplayFail:
 		return txlog.ReplayFail
+	}
+	if op == opUpdate { // x = x + 1 is not to be applied for other words
+		return txlog.ReplayVerify
 	}
 	if op.replaces() {
 		return txlog.ReplayReplace
@@ -139,6 +143,20 @@ type WriteOptions struct {
 	UserMetadata string
 	// Progress is called now and then while rows are written.
 	Progress func(Progress)
+}
+
+// key returns the idempotency key of an operation on content with this digest, or
+// nil.
+func (o *WriteOptions) key(op operation, content int64) *txlog.Key {
+	switch {
+	case o.Txn != nil:
+		return &txlog.Key{AppID: o.Txn.AppID, Version: o.Txn.Version, Sequence: true}
+	case o.ContentKey:
+		return &txlog.Key{AppID: fmt.Sprintf("content/%016x", content), Version: content, OnReplay: o.OnReplay.policy(op)}
+	case o.Key != "":
+		return &txlog.Key{AppID: o.Key, Version: content, OnReplay: o.OnReplay.policy(op)}
+	}
+	return nil
 }
 
 // Progress counts what a write has done so far.

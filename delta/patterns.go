@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/deltalog/deltalog/internal/expr"
@@ -94,7 +93,7 @@ func (o *ApplyOptions) build(ctx context.Context, m *Merge) error {
 		if at := records.Find(name); at >= 0 && !strings.EqualFold(name, o.Deleted) {
 			a := assignment{path: []string{name}, value: st.sourceColumn(records.Fields[at].Name)}
 			all = append(all, a)
-			if strings.EqualFold(name, o.Order) || slices.ContainsFunc(o.Keys, func(k string) bool { return strings.EqualFold(k, name) }) {
+			if strings.EqualFold(name, o.Order) || contains(o.Keys, name) {
 				dead = append(dead, a)
 			}
 		}
@@ -226,19 +225,16 @@ func (o *SCD2Options) build(ctx context.Context, m *Merge) error {
 		}
 	}
 	st := &m.st
-	is := func(list []string, name string) bool {
-		return slices.ContainsFunc(list, func(n string) bool { return strings.EqualFold(n, name) })
-	}
 	var next []assignment
 	var changed []expr.Expr
 	for i := range table.Fields {
 		name := table.Fields[i].Name
 		at := rows.Find(name)
-		if at < 0 || is(validity, name) {
+		if at < 0 || contains(validity, name) {
 			continue
 		}
 		next = append(next, assignment{path: []string{name}, value: st.sourceColumn(rows.Fields[at].Name)})
-		if !is(o.Keys, name) && (o.Track == nil && !strings.EqualFold(name, o.Effective) || is(o.Track, name)) {
+		if !contains(o.Keys, name) && (o.Track == nil && !strings.EqualFold(name, o.Effective) || contains(o.Track, name)) {
 			changed = append(changed, expr.Not(expr.Compare(expr.EqNullSafe, st.targetColumn(name), st.sourceColumn(rows.Fields[at].Name))))
 		}
 	}

@@ -153,7 +153,7 @@ func (r *rewrite) plan(ctx context.Context, snap *txlog.Snapshot) error {
 // begin makes the scans, and forgets what was made for an older snapshot.
 func (r *rewrite) begin(ctx context.Context, snap *txlog.Snapshot) error {
 	r.snap = snap
-	r.c.discard(ctx)
+	r.c.res.cleanUp(ctx, r.abort)
 	r.clash, r.outside, r.inserted = clashes{}, outside{}, 0
 	r.partial.Store(false)
 	table, err := snap.Schema()

@@ -319,14 +319,7 @@ func (s *boundSet) eval(rows *rowSet, table *schema.Struct) (*vec.Vec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.Kind == vec.Null {
-		typ := table.Fields[s.column].Type
-		for _, i := range s.field {
-			typ = typ.(*schema.Struct).Fields[i].Type
-		}
-		v = vec.AllNull(schemavec.Empty(typ), rows.n)
-	}
-	return v, nil
+	return schemavec.Typed(v, s.typeIn(table)), nil
 }
 
 // setField replaces a field of a struct. A null struct becomes one whose other

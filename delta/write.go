@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -282,27 +281,18 @@ func (w *write) fit(in *arrow.Schema) error {
 	if merged == w.schema {
 		return nil // nothing new
 	}
-	if missing := missingFeature(w.snap.Protocol(), merged); missing != "" {
-		return fmt.Errorf("a new column needs the table feature %s, which the table does not have", missing)
-	}
-	if w.snap.Properties().MappingMode() != schema.MappingNone {
-		merged, _ = schema.AssignMapping(merged, w.lastColumnID(), func(*schema.Field) string { return "col-" + w.t.opts.Env.NewID() })
+	if merged, err = gained(w.snap, merged, w.t.opts.Env.NewID); err != nil {
+		return err
 	}
 	w.schema, w.evolved = merged, true
 	return nil
-}
-
-// lastColumnID returns the largest column id that the table ever used.
-func (w *write) lastColumnID() int32 {
-	n, _ := strconv.ParseInt(w.snap.Metadata().Configuration[maxColumnID], 10, 32)
-	return max(int32(n), largestID(w.base))
 }
 
 // replayed looks whether the key is used up, as far as that can be told without
 // writing files: always for a sequence and for policies that do not look at the
 // content; else by a first reading of a source that can be read twice.
 func (w *write) replayed(ctx context.Context, src Source) (done bool, err error) {
-	k := w.key(0)
+	k := w.o.key(w.op, 0)
 	if k == nil || w.o.ContentKey {
 		return false, nil // a content's key is known when the content is
 	}
@@ -319,7 +309,7 @@ func (w *write) replayed(ctx context.Context, src Source) (done bool, err error)
 		if err != nil {
 			return false, err
 		}
-		k = w.key(w.digest(out))
+		k = w.o.key(w.op, w.digest(out))
 	}
 	done, at, err := w.snap.CheckKey(ctx, k)
 	if done {
@@ -388,19 +378,6 @@ func (w *write) empty() (done bool, err error) {
 	return false, nil
 }
 
-// key returns the idempotency key with the content's digest, or nil.
-func (w *write) key(content int64) *txlog.Key {
-	switch {
-	case w.o.Txn != nil:
-		return &txlog.Key{AppID: w.o.Txn.AppID, Version: w.o.Txn.Version, Sequence: true}
-	case w.o.ContentKey:
-		return &txlog.Key{AppID: fmt.Sprintf("content/%016x", content), Version: content, OnReplay: w.o.OnReplay.policy(w.op)}
-	case w.o.Key != "":
-		return &txlog.Key{AppID: w.o.Key, Version: content, OnReplay: w.o.OnReplay.policy(w.op)}
-	}
-	return nil
-}
-
 // digests reports whether the key needs the content's digest.
 func (w *write) digests() bool { return w.o.Key != "" || w.o.ContentKey }
 
@@ -430,7 +407,7 @@ func (w *write) describe(out *writer.Output) *Prepared {
 	if w.makes() {
 		p.define(w.snap)
 	}
-	if k := w.key(w.digest(out)); k != nil {
+	if k := w.o.key(w.op, w.digest(out)); k != nil {
 		p.Key, p.KeyVersion, p.Sequence, p.OnReplay = k.AppID, k.Version, k.Sequence, k.OnReplay
 		w.res.Key = k.AppID
 	}
@@ -451,11 +428,15 @@ func (w *write) discard(ctx context.Context) {
 	w.out = nil
 }
 
-func (w *write) drop(ctx context.Context, out *writer.Writer) {
+func (w *write) drop(ctx context.Context, out *writer.Writer) { w.res.cleanUp(ctx, out.Abort) }
+
+// cleanUp removes staged files that no commit names, within a time of its own: the
+// context may be what ended the work. What is left is a warning.
+func (r *Result) cleanUp(ctx context.Context, abort func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
-	if err := out.Abort(ctx); err != nil {
-		w.res.Warnings = append(w.res.Warnings, fmt.Errorf("delta: staged files were left for vacuum: %w", err))
+	if err := abort(ctx); err != nil {
+		r.Warnings = append(r.Warnings, fmt.Errorf("delta: staged files were left for vacuum: %w", err))
 	}
 }
 

@@ -290,7 +290,7 @@ func (f *fileScan) assemble(b *pqread.Batch) (out FileBatch, err error) {
 	cols := make([]*vec.Vec, len(f.s.cols))
 	for i := range f.s.cols {
 		if c := &f.s.cols[i]; !c.part {
-			cols[i] = typed(b.Columns[c.data], c)
+			cols[i] = schemavec.Typed(b.Columns[c.data], c.field.Type) // a column that the file lacks has no layout
 		}
 	}
 	rows := b.Rows
@@ -355,14 +355,6 @@ func placed(err error, at []pqread.Range) error {
 		break
 	}
 	return &e
-}
-
-// typed gives a column that the file lacks the layout of its type.
-func typed(v *vec.Vec, c *column) *vec.Vec {
-	if v.Kind == vec.Null {
-		return vec.AllNull(schemavec.Empty(c.field.Type), v.Len)
-	}
-	return v
 }
 
 // partition returns a partition column of n rows.

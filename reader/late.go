@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/deltalog/deltalog/internal/pqread"
+	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 )
 
@@ -42,7 +43,7 @@ func (f *fileScan) survivors(ctx context.Context, group int, sel pqread.Selectio
 			return nil, err
 		}
 		for i, c := range f.s.whereCols {
-			cols[c] = typed(b.Columns[i], &f.s.cols[c])
+			cols[c] = schemavec.Typed(b.Columns[i], f.s.cols[c].field.Type)
 		}
 		keep, err := f.where.Eval(cols, b.Rows)
 		if err != nil {

@@ -44,6 +44,12 @@ func IsIdentity(f *schema.Field) bool {
 	return ok
 }
 
+// IsGeneratedAlways reports whether the column is an identity whose values the input
+// must not have: GENERATED ALWAYS, not BY DEFAULT.
+func IsGeneratedAlways(f *schema.Field) bool {
+	return IsIdentity(f) && strings.Trim(f.Metadata[keyExplicit], `"`) != "true"
+}
+
 // Fills reports whether rows that lack the column get a value from the table: it
 // is generated, an identity, or has a default.
 func Fills(f *schema.Field) bool {

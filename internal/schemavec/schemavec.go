@@ -26,6 +26,14 @@ func Empty(t schema.DataType) *vec.Vec {
 	return v
 }
 
+// Typed returns v, a column of type t: nulls without a layout get that of t.
+func Typed(v *vec.Vec, t schema.DataType) *vec.Vec {
+	if v.Kind == vec.Null {
+		return vec.AllNull(Empty(t), v.Len)
+	}
+	return v
+}
+
 // Layout returns the memory layout of the values of type t.
 func Layout(t schema.DataType) vec.Kind {
 	switch t.Kind() {
