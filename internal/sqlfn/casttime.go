@@ -2,6 +2,8 @@ package sqlfn
 
 import (
 	"time"
+
+	"github.com/deltalog/deltalog/internal/civil"
 )
 
 // ParseDate reads a date as CAST does: yyyy, yyyy-M or yyyy-M-d, the last
@@ -96,7 +98,7 @@ func (p *timeParser) parse(s string) (micros int64, ok bool) {
 		if p.env != nil {
 			now = p.env.Now
 		}
-		y, m, d := civilFromDays(floorDiv(z.wall(now.UnixMicro()), microsPerDay))
+		y, m, d := civil.Date(civil.FloorDiv(z.wall(now.UnixMicro()), microsPerDay))
 		t.part[0], t.part[1], t.part[2] = y, m, d
 	}
 	seconds, ok := t.seconds()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -26,10 +27,10 @@ func datePartFuncs() []def {
 	}
 }
 
-func yearOf(days int64) int32       { y, _, _ := civilFromDays(days); return int32(y) }
-func monthOf(days int64) int32      { _, m, _ := civilFromDays(days); return int32(m) }
+func yearOf(days int64) int32       { y, _, _ := civil.Date(days); return int32(y) }
+func monthOf(days int64) int32      { _, m, _ := civil.Date(days); return int32(m) }
 func quarterOf(days int64) int32    { return (monthOf(days) + 2) / 3 }
-func dayOf(days int64) int32        { _, _, d := civilFromDays(days); return int32(d) }
+func dayOf(days int64) int32        { _, _, d := civil.Date(days); return int32(d) }
 func weekdayOf(days int64) int32    { return int32(weekday(days)) }
 func dayOfYearOf(days int64) int32  { return int32(dayOfYear(days)) }
 func weekOf(days int64) int32       { _, w := isoWeek(days); return int32(w) }
@@ -59,7 +60,7 @@ func evalClock(part func(second int64) int32) evalFunc {
 	return func(c *call) (*vec.Vec, error) {
 		z := c.zone(0)
 		return all(c, vec.Int32, func(micros int64) int32 {
-			return part(floorMod(floorDiv(z.wall(micros), microsPerSecond), secondsPerDay))
+			return part(civil.FloorMod(civil.FloorDiv(z.wall(micros), microsPerSecond), secondsPerDay))
 		})
 	}
 }
@@ -152,6 +153,6 @@ func resolveDatePart(b *binding) (Signature, error) {
 func evalSeconds(c *call) (*vec.Vec, error) {
 	z := c.zone(0)
 	return all(c, vec.Decimal128, func(micros int64) [16]byte {
-		return schema.Decimal128FromInt64(floorMod(z.wall(micros), 60*microsPerSecond)).LittleEndian()
+		return schema.Decimal128FromInt64(civil.FloorMod(z.wall(micros), 60*microsPerSecond)).LittleEndian()
 	})
 }

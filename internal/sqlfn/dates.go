@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -52,9 +53,9 @@ func evalMonthsBetween(c *call) (*vec.Vec, error) {
 func monthsBetween(z *zone, a, b int64, round bool) (float64, error) {
 	var months, day, last, second [2]int64
 	for k, micros := range [2]int64{a, b} {
-		days := floorDiv(z.wall(micros), microsPerDay)
-		y, m, d := civilFromDays(days)
-		months[k], day[k], last[k] = y*12+m, d, daysIn(y, m)
+		days := civil.FloorDiv(z.wall(micros), microsPerDay)
+		y, m, d := civil.Date(days)
+		months[k], day[k], last[k] = y*12+m, d, civil.DaysIn(y, m)
 		start, err := z.startOfDay(days)
 		if err != nil {
 			return 0, err
@@ -83,7 +84,7 @@ func evalNextDay(c *call) (*vec.Vec, error) {
 		for k, full := range weekdayNames {
 			if name == full || name == full[:2] || name == full[:3] {
 				days := int64(in.at(i))
-				return toDate(days + 1 + floorMod(int64(k)-weekday(days+1), 7))
+				return toDate(days + 1 + civil.FloorMod(int64(k)-weekday(days+1), 7))
 			}
 		}
 		return 0, fmt.Errorf("%q is no day of the week", names.at(i))

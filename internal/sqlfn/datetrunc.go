@@ -3,6 +3,7 @@ package sqlfn
 import (
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -70,16 +71,16 @@ func units(a Arg) func(i int) unit {
 }
 
 func truncDay(days int64, u unit) int64 {
-	y, m, _ := civilFromDays(days)
+	y, m, _ := civil.Date(days)
 	switch u {
 	case unitWeek:
 		return days - weekday(days)
 	case unitMonth:
-		return daysFromCivil(y, m, 1)
+		return civil.Days(y, m, 1)
 	case unitQuarter:
-		return daysFromCivil(y, (m-1)/3*3+1, 1)
+		return civil.Days(y, (m-1)/3*3+1, 1)
 	case unitYear:
-		return daysFromCivil(y, 1, 1)
+		return civil.Days(y, 1, 1)
 	}
 	return days
 }
@@ -114,18 +115,18 @@ func truncMicros(micros int64, u unit, z *zone) (int64, error) {
 	case unitSecond:
 		return below(micros, microsPerSecond)
 	}
-	seconds := floorDiv(micros, microsPerSecond)
+	seconds := civil.FloorDiv(micros, microsPerSecond)
 	off := z.offset(seconds)
 	wall := seconds + off
 	switch u {
 	case unitMinute:
-		wall -= floorMod(wall, 60)
+		wall -= civil.FloorMod(wall, 60)
 	case unitHour:
-		wall -= floorMod(wall, 3600)
+		wall -= civil.FloorMod(wall, 3600)
 	case unitDay:
-		wall -= floorMod(wall, secondsPerDay)
+		wall -= civil.FloorMod(wall, secondsPerDay)
 	default:
-		return z.startOfDay(truncDay(floorDiv(wall, secondsPerDay), u))
+		return z.startOfDay(truncDay(civil.FloorDiv(wall, secondsPerDay), u))
 	}
 	// In an hour that happens twice, the result is in the same one.
 	return microsOf(z.instant(wall, off), 0)
@@ -133,7 +134,7 @@ func truncMicros(micros int64, u unit, z *zone) (int64, error) {
 
 // below returns the multiple of unit at or before micros.
 func below(micros, unit int64) (int64, error) {
-	r := micros - floorMod(micros, unit)
+	r := micros - civil.FloorMod(micros, unit)
 	if r > micros {
 		return 0, errRange
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/internal/vec/vectest"
@@ -240,12 +241,12 @@ func castTo(v *vec.Vec, from, to schema.DataType, env *Env) (*vec.Vec, error) {
 		case f == schema.KindDate && t == schema.KindTimestamp:
 			values[i], err = z.startOfDay(int64(vec.Values[int32](v)[i]))
 		case f == schema.KindTimestamp && t == schema.KindDate:
-			values[i] = int32(floorDiv(z.wall(vec.Values[int64](v)[i]), microsPerDay))
+			values[i] = int32(civil.FloorDiv(z.wall(vec.Values[int64](v)[i]), microsPerDay))
 		case f == schema.KindTimestampNTZ && t == schema.KindTimestamp:
 			us := vec.Values[int64](v)[i]
-			values[i] = z.instant(floorDiv(us, microsPerSecond), noOffset)*microsPerSecond + floorMod(us, microsPerSecond)
+			values[i] = z.instant(civil.FloorDiv(us, microsPerSecond), noOffset)*microsPerSecond + civil.FloorMod(us, microsPerSecond)
 		case f == schema.KindTimestampNTZ && t == schema.KindDate:
-			values[i] = int32(floorDiv(vec.Values[int64](v)[i], microsPerDay))
+			values[i] = int32(civil.FloorDiv(vec.Values[int64](v)[i], microsPerDay))
 		case isNumber(f) && t == schema.KindTimestamp:
 			values[i], err = boxed(schema.Long, text, env)
 			if err == nil {

@@ -1,6 +1,10 @@
 package sqlfn
 
-import "time"
+import (
+	"time"
+
+	"github.com/deltalog/deltalog/internal/civil"
+)
 
 var (
 	monthNames = [12]string{
@@ -22,13 +26,13 @@ type moment struct {
 }
 
 func momentOf(micros int64, z *zone) moment {
-	t := moment{instant: floorDiv(micros, microsPerSecond)}
+	t := moment{instant: civil.FloorDiv(micros, microsPerSecond)}
 	t.micro = micros - t.instant*microsPerSecond
 	t.off = int(z.offset(t.instant))
 	wall := t.instant + int64(t.off)
-	t.days = floorDiv(wall, secondsPerDay)
+	t.days = civil.FloorDiv(wall, secondsPerDay)
 	t.second = wall - t.days*secondsPerDay
-	t.year, t.month, t.day = civilFromDays(t.days)
+	t.year, t.month, t.day = civil.Date(t.days)
 	return t
 }
 

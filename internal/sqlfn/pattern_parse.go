@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/deltalog/deltalog/internal/civil"
 )
 
 // none is a field that a text did not have.
@@ -346,7 +348,7 @@ func (f *fields) wall(hasEra bool) (int64, error) {
 			return 0, err
 		}
 		days += f.dayOfYear - 1
-		y, m, d := civilFromDays(days)
+		y, m, d := civil.Date(days)
 		if y != year || f.month != none && f.month != m || f.day != none && f.day != d {
 			return 0, errDate
 		}

@@ -1,6 +1,7 @@
 package sqlfn
 
 import (
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -15,7 +16,7 @@ func sessionFuncs() []def {
 		})},
 		{"current_date curdate", fixed(schema.Date, func(c *call) (*vec.Vec, error) {
 			wall := newZone(c.env.location()).wall(c.env.Now.UnixMicro())
-			return vec.Of(vec.Int32, []int32{int32(floorDiv(wall, microsPerDay))}, nil), nil
+			return vec.Of(vec.Int32, []int32{int32(civil.FloorDiv(wall, microsPerDay))}, nil), nil
 		})},
 		{"current_timezone", fixed(schema.String, func(c *call) (*vec.Vec, error) {
 			return vec.OfBytes([]string{c.env.location().String()}, nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -31,7 +32,7 @@ func evalScaled(unit int64) evalFunc {
 // evalFloor divides microseconds, towards the past.
 func evalFloor(unit int64) evalFunc {
 	return func(c *call) (*vec.Vec, error) {
-		return all(c, vec.Int64, func(micros int64) int64 { return floorDiv(micros, unit) })
+		return all(c, vec.Int64, func(micros int64) int64 { return civil.FloorDiv(micros, unit) })
 	}
 }
 

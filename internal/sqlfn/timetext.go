@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/deltalog/deltalog/internal/civil"
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -169,7 +170,7 @@ func resolveToDate(try bool) resolver {
 				if err != nil {
 					return 0, forgive(try, err)
 				}
-				return toDate(floorDiv(z.wall(micros), microsPerDay))
+				return toDate(civil.FloorDiv(z.wall(micros), microsPerDay))
 			})
 		}), nil
 	}
@@ -216,7 +217,7 @@ func resolveToTimestamp(try bool) resolver {
 func resolveUnixTimestamp(b *binding) (Signature, error) {
 	if len(b.args) == 0 {
 		return strict(nil, schema.Long, func(c *call) (*vec.Vec, error) {
-			return vec.Of(vec.Int64, []int64{floorDiv(c.env.Now.UnixMicro(), microsPerSecond)}, nil), nil
+			return vec.Of(vec.Int64, []int64{civil.FloorDiv(c.env.Now.UnixMicro(), microsPerSecond)}, nil), nil
 		}), nil
 	}
 	from := wantString

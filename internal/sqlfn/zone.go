@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/deltalog/deltalog/internal/civil"
 )
 
 // A zone turns instants into wall clocks and back. It keeps spans of time with one
@@ -50,7 +52,7 @@ func (z *zone) wall(micros int64) int64 {
 	if z.loc == nil {
 		return micros
 	}
-	return micros + z.offset(floorDiv(micros, microsPerSecond))*microsPerSecond
+	return micros + z.offset(civil.FloorDiv(micros, microsPerSecond))*microsPerSecond
 }
 
 // instant returns the seconds at which the clock shows wall. Of two it is the

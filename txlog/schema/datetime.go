@@ -3,6 +3,8 @@ package schema
 import (
 	"math"
 	"time"
+
+	"github.com/deltalog/deltalog/internal/civil"
 )
 
 // The calendar is the proleptic Gregorian, as in Java's java.time and Parquet.
@@ -11,59 +13,6 @@ const (
 	microsPerSecond = 1_000_000
 	microsPerDay    = 86400 * microsPerSecond
 )
-
-// daysFromCivil counts the days from 1970-01-01. It works in eras of 400 years,
-// whose years begin in March so that the leap day is the last.
-func daysFromCivil(year, month, day int64) int64 {
-	if month <= 2 {
-		year--
-	}
-	era := floorDiv(year, 400)
-	yearOfEra := year - era*400
-	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
-	return era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719468
-}
-
-func civilFromDays(days int64) (year, month, day int64) {
-	days += 719468
-	era := floorDiv(days, 146097)
-	dayOfEra := days - era*146097
-	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
-	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
-	m := (5*dayOfYear + 2) / 153
-	day = dayOfYear - (153*m+2)/5 + 1
-	month = m + 3
-	if month > 12 {
-		month -= 12
-	}
-	year = yearOfEra + era*400
-	if month <= 2 {
-		year++
-	}
-	return year, month, day
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
-func daysIn(year, month int64) int64 {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	default:
-		return 31
-	}
-}
 
 // ParseDate reads yyyy-MM-dd as days since 1970-01-01. Month and day may have
 // one digit; a year may have a sign and up to seven digits.
@@ -110,8 +59,8 @@ func ParseTimestampNTZ(text string) (micros int64, ok bool) {
 // inLocation turns the wall clock's seconds in loc into seconds since 1970. In
 // an hour that happens twice it is one of the two, as [time.Date] chooses.
 func inLocation(seconds int64, loc *time.Location) int64 {
-	days := floorDiv(seconds, 86400)
-	y, m, d := civilFromDays(days)
+	days := civil.FloorDiv(seconds, 86400)
+	y, m, d := civil.Date(days)
 	return time.Date(int(y), time.Month(m), int(d), 0, 0, int(seconds-days*86400), 0, loc).Unix()
 }
 
@@ -141,7 +90,7 @@ func scanDate(s string) (days int64, n int) {
 		y1, y2 := twoDigits(s, 0), twoDigits(s, 2)
 		month, day := twoDigits(s, 5), twoDigits(s, 8)
 		if y1 >= 0 && y2 >= 0 && month >= 0 && day >= 0 {
-			return civil(y1*100+y2, month, day, 10)
+			return scanned(y1*100+y2, month, day, 10)
 		}
 	}
 	i, negative := 0, false
@@ -168,14 +117,14 @@ func scanDate(s string) (days int64, n int) {
 	if w == 0 {
 		return 0, 0
 	}
-	return civil(year, month, day, i+w)
+	return scanned(year, month, day, i+w)
 }
 
-func civil(year, month, day int64, n int) (int64, int) {
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+func scanned(year, month, day int64, n int) (int64, int) {
+	if month < 1 || month > 12 || day < 1 || day > civil.DaysIn(year, month) {
 		return 0, 0
 	}
-	return daysFromCivil(year, month, day), n
+	return civil.Days(year, month, day), n
 }
 
 // scanDateTime reads a date and perhaps a time at the beginning of s.
@@ -305,7 +254,7 @@ func AppendTimestampNTZ(dst []byte, micros int64) []byte {
 // AppendDateTime writes yyyy-MM-dd, sep, HH:mm:ss and fraction digits, 0 to 6.
 // The digits beyond those are dropped, which is rounding towards the past.
 func AppendDateTime(dst []byte, micros int64, sep byte, fraction int) []byte {
-	days := floorDiv(micros, microsPerDay)
+	days := civil.FloorDiv(micros, microsPerDay)
 	rest := micros - days*microsPerDay
 	dst = appendCivil(dst, days)
 	seconds := rest / microsPerSecond
@@ -326,7 +275,7 @@ func AppendDateTime(dst []byte, micros int64, sep byte, fraction int) []byte {
 }
 
 func appendCivil(dst []byte, days int64) []byte {
-	year, month, day := civilFromDays(days)
+	year, month, day := civil.Date(days)
 	switch {
 	case year < 0:
 		dst = append(dst, '-')
