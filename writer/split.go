@@ -3,7 +3,6 @@ package writer
 import (
 	"bytes"
 	"fmt"
-	"math"
 
 	"github.com/deltalog/deltalog/internal/schemavec"
 	"github.com/deltalog/deltalog/internal/vec"
@@ -134,9 +133,9 @@ func newCoder(t schema.DataType) coder {
 	case schema.KindInteger, schema.KindDate:
 		return &fixedCoder[int32, int32]{key: same[int32]}
 	case schema.KindFloat:
-		return &fixedCoder[float32, uint64]{key: func(f float32) uint64 { return canonicalBits(float64(f)) }}
+		return &fixedCoder[float32, uint64]{key: func(f float32) uint64 { return vec.FloatBits(float64(f)) }}
 	case schema.KindDouble:
-		return &fixedCoder[float64, uint64]{key: canonicalBits}
+		return &fixedCoder[float64, uint64]{key: vec.FloatBits}
 	case schema.KindDecimal:
 		return &fixedCoder[[16]byte, [16]byte]{key: same[[16]byte]}
 	case schema.KindString, schema.KindBinary:
@@ -247,17 +246,6 @@ func (t *target) partitionAt(parts []*vec.Vec, i int) (Partition, error) {
 		p.Values, p.Raw[t.physical[k]] = append(p.Values, value), raw
 	}
 	return p, nil
-}
-
-// canonicalBits is equal for floats that are one partition.
-func canonicalBits(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return math.Float64bits(math.NaN())
-	}
-	return math.Float64bits(f)
 }
 
 // positiveZero spells the two zeros, which are one partition, as one, whichever

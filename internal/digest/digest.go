@@ -10,7 +10,6 @@ package digest
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"math/bits"
 
 	"github.com/deltalog/deltalog/internal/vec"
@@ -113,9 +112,9 @@ func addColumn(seed uint64, v *vec.Vec, a, b []uint64) error {
 	case vec.Int64:
 		fixed(seed, v, a, b, func(x int64) uint64 { return uint64(x) })
 	case vec.Float32:
-		fixed(seed, v, a, b, func(x float32) uint64 { return floatBits(float64(x)) })
+		fixed(seed, v, a, b, func(x float32) uint64 { return vec.FloatBits(float64(x)) })
 	case vec.Float64:
-		fixed(seed, v, a, b, floatBits)
+		fixed(seed, v, a, b, vec.FloatBits)
 	case vec.Decimal128:
 		fixed(seed, v, a, b, func(x [16]byte) uint64 {
 			return mix(binary.LittleEndian.Uint64(x[:8])^k1, binary.LittleEndian.Uint64(x[8:])^k2)
@@ -177,9 +176,9 @@ func nested(v *vec.Vec, i int, depth uint64) uint64 {
 	case vec.Int64:
 		return mix(h, uint64(vec.Values[int64](v)[i])^k0)
 	case vec.Float32:
-		return mix(h, floatBits(float64(vec.Values[float32](v)[i]))^k0)
+		return mix(h, vec.FloatBits(float64(vec.Values[float32](v)[i]))^k0)
 	case vec.Float64:
-		return mix(h, floatBits(vec.Values[float64](v)[i])^k0)
+		return mix(h, vec.FloatBits(vec.Values[float64](v)[i])^k0)
 	case vec.Decimal128:
 		x := vec.Values[[16]byte](v)[i]
 		return mix(h^binary.LittleEndian.Uint64(x[:8]), binary.LittleEndian.Uint64(x[8:])^k0)
@@ -205,17 +204,6 @@ func nested(v *vec.Vec, i int, depth uint64) uint64 {
 		h = mix(h, sum^k3)
 	}
 	return h
-}
-
-// floatBits is equal for floats that SQL calls equal.
-func floatBits(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return math.Float64bits(math.NaN())
-	}
-	return math.Float64bits(f)
 }
 
 func b2u(b bool) uint64 {

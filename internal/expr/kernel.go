@@ -240,7 +240,7 @@ func (c columnCompare) kernel(w []uint64, x, y *vec.Vec) {
 		each(w, x.Len, func(i int) bool { return holds(c.op.base, cmp.Compare(a[i], b[i])) })
 	case domainFloat:
 		a, b := toFloats(x, c.scale[0]), toFloats(y, c.scale[1])
-		each(w, x.Len, func(i int) bool { return holds(c.op.base, compareFloat(a[i], b[i])) })
+		each(w, x.Len, func(i int) bool { return holds(c.op.base, vec.CompareFloats(a[i], b[i])) })
 	case domainDecimal:
 		a, b := toDecimals(x), toDecimals(y)
 		each(w, x.Len, func(i int) bool {
@@ -249,19 +249,6 @@ func (c columnCompare) kernel(w []uint64, x, y *vec.Vec) {
 	case domainBytes:
 		each(w, x.Len, func(i int) bool { return holds(c.op.base, bytes.Compare(x.At(i), y.At(i))) })
 	}
-}
-
-// compareFloat is the order with NaN greatest.
-func compareFloat(x, y float64) int {
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	case x == y:
-		return 0
-	}
-	return int(bit(x != x)) - int(bit(y != y))
 }
 
 // toInts returns a column of integers, dates or timestamps as int64; days as the

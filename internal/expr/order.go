@@ -51,9 +51,9 @@ func orderOf(t schema.DataType) order {
 	case vec.Int64:
 		return fixedOrder(cmp.Compare[int64])
 	case vec.Float32:
-		return fixedOrder(func(x, y float32) int { return compareFloat(float64(x), float64(y)) })
+		return fixedOrder(func(x, y float32) int { return vec.CompareFloats(float64(x), float64(y)) })
 	case vec.Float64:
-		return fixedOrder(compareFloat)
+		return fixedOrder(vec.CompareFloats)
 	case vec.Decimal128:
 		return fixedOrder(func(x, y [16]byte) int {
 			return schema.Decimal128FromLittleEndian(x).Cmp(schema.Decimal128FromLittleEndian(y))

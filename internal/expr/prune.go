@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/deltalog/deltalog/internal/stats"
+	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
 
@@ -269,7 +270,7 @@ func (s scalar) compare(t scalar) int {
 	case domainInt:
 		return cmp.Compare(s.i, t.i)
 	case domainFloat:
-		return compareFloat(s.f, t.f)
+		return vec.CompareFloats(s.f, t.f)
 	case domainDecimal:
 		return schema.CompareDecimals(s.d, s.scale, t.d, t.scale)
 	}
@@ -335,7 +336,7 @@ func (c columnLiteral) possible(k known) (canTrue, canFalse bool) {
 		canTrue, canFalse = max > 0, min <= 0
 	}
 	if k.nan {
-		nan := compareFloat(math.NaN(), c.to.f)
+		nan := vec.CompareFloats(math.NaN(), c.to.f)
 		canTrue = canTrue || holds(c.base, nan)
 		canFalse = canFalse || !holds(c.base, nan)
 	}

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"math"
 	"slices"
 
 	"github.com/deltalog/deltalog/internal/vec"
@@ -57,7 +56,7 @@ func (c *setColumn) index(d domain) {
 	case domainInt:
 		c.ints = indexBy(c.sorted, func(s scalar) int64 { return s.i })
 	case domainFloat:
-		c.floats = indexBy(c.sorted, func(s scalar) uint64 { return floatKey(s.f) })
+		c.floats = indexBy(c.sorted, func(s scalar) uint64 { return vec.FloatBits(s.f) })
 	case domainDecimal:
 		c.decs = indexBy(c.sorted, func(s scalar) schema.Decimal128 { return s.d })
 	default:
@@ -71,17 +70,6 @@ func indexBy[K comparable](sorted []scalar, key func(scalar) K) map[K]struct{} {
 		m[key(s)] = struct{}{}
 	}
 	return m
-}
-
-// floatKey returns bits that are equal for floats that are.
-func floatKey(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return math.Float64bits(math.NaN())
-	}
-	return math.Float64bits(f)
 }
 
 func (c *setColumn) eval(in *inputs) (truth, error) {
@@ -126,7 +114,7 @@ func (c *setColumn) kernel(w []uint64, v *vec.Vec) {
 		})
 	case c.floats != nil:
 		values := toFloats(v, c.sorted[0].scale)
-		each(w, v.Len, func(i int) bool { _, found := c.floats[floatKey(values[i])]; return found })
+		each(w, v.Len, func(i int) bool { _, found := c.floats[vec.FloatBits(values[i])]; return found })
 	case c.decs != nil:
 		values := vec.Values[[16]byte](v)
 		each(w, v.Len, func(i int) bool {

@@ -30,13 +30,13 @@ func compareValues(a *vec.Vec, i int, b *vec.Vec, j int) int {
 		return cmp.Compare(vec.Values[int64](a)[i], vec.Values[int64](b)[j])
 	case vec.Float32:
 		x, y := vec.Values[float32](a)[i], vec.Values[float32](b)[j]
-		if c := compareFloats(float64(x), float64(y)); c != 0 {
+		if c := vec.CompareFloats(float64(x), float64(y)); c != 0 {
 			return c
 		}
 		return compareBits(uint64(math.Float32bits(x)), uint64(math.Float32bits(y)), 31)
 	case vec.Float64:
 		x, y := vec.Values[float64](a)[i], vec.Values[float64](b)[j]
-		if c := compareFloats(x, y); c != 0 {
+		if c := vec.CompareFloats(x, y); c != 0 {
 			return c
 		}
 		return compareBits(math.Float64bits(x), math.Float64bits(y), 63)
@@ -78,19 +78,6 @@ func compareBools(x, y bool) int {
 		return -1
 	}
 	return 1
-}
-
-// compareFloats is the order of SQL, in which some different bits are equal.
-func compareFloats(x, y float64) int {
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	case x == y:
-		return 0
-	}
-	return compareBools(x != x, y != y)
 }
 
 // compareBits orders floats that SQL calls equal: those with the sign bit first.

@@ -166,7 +166,7 @@ func (c *keyCoder) encodeWords(keys []*vec.Vec, from int, b *keyBatch) {
 		case vec.Float32:
 			orWords(b.words, vec.Values[float32](w), s, func(x float32) uint64 { return uint64(floatBits32(x)) })
 		case vec.Float64:
-			orWords(b.words, vec.Values[float64](w), s, floatBits64)
+			orWords(b.words, vec.Values[float64](w), s, vec.FloatBits)
 		}
 		if c.cols[k].NullSafe && v.Valid != nil {
 			// What lies under a null is not part of the key; one more bit is set.
@@ -267,7 +267,7 @@ func (c *keyCoder) encodeColumn(v *vec.Vec, from, at int, nullSafe bool, b *keyB
 		case vec.Float32:
 			binary.LittleEndian.PutUint32(p, floatBits32(vec.Values[float32](w)[i]))
 		case vec.Float64:
-			binary.LittleEndian.PutUint64(p, floatBits64(vec.Values[float64](w)[i]))
+			binary.LittleEndian.PutUint64(p, vec.FloatBits(vec.Values[float64](w)[i]))
 		case vec.Bytes:
 			s := w.At(i)
 			binary.LittleEndian.PutUint32(p, uint32(len(s)))
@@ -281,17 +281,6 @@ func (c *keyCoder) encodeColumn(v *vec.Vec, from, at int, nullSafe bool, b *keyB
 		width++
 	}
 	return width
-}
-
-// floatBits64 is equal for floats that SQL calls equal.
-func floatBits64(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return math.Float64bits(math.NaN())
-	}
-	return math.Float64bits(f)
 }
 
 func floatBits32(f float32) uint32 {

@@ -183,9 +183,9 @@ func (c *contest) best(dst []int, from, end int, ids []int64, later func(i, j in
 func equalFloats(v *vec.Vec, i, j int) bool {
 	switch v.Kind {
 	case vec.Float32:
-		return compareFloats(float64(vec.Values[float32](v)[i]), float64(vec.Values[float32](v)[j])) == 0 && v.IsNull(i) == v.IsNull(j)
+		return vec.CompareFloats(float64(vec.Values[float32](v)[i]), float64(vec.Values[float32](v)[j])) == 0 && v.IsNull(i) == v.IsNull(j)
 	case vec.Float64:
-		return compareFloats(vec.Values[float64](v)[i], vec.Values[float64](v)[j]) == 0 && v.IsNull(i) == v.IsNull(j)
+		return vec.CompareFloats(vec.Values[float64](v)[i], vec.Values[float64](v)[j]) == 0 && v.IsNull(i) == v.IsNull(j)
 	}
 	return false
 }

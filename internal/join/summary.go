@@ -170,7 +170,7 @@ func canonical(v *vec.Vec, i int, buf *[16]byte) []byte {
 	case vec.Float32:
 		return putWord(buf, uint64(floatBits32(vec.Values[float32](v)[i])))
 	case vec.Float64:
-		return putWord(buf, floatBits64(vec.Values[float64](v)[i]))
+		return putWord(buf, vec.FloatBits(vec.Values[float64](v)[i]))
 	}
 	w := v.Kind.Width()
 	return v.Data[(v.Off+i)*w : (v.Off+i+1)*w]
