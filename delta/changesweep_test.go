@@ -445,25 +445,34 @@ func TestSweepChangesCancel(t *testing.T) {
 	}
 }
 
+// underWay runs a change whose commit is on its way when time is up. It returns the
+// store, one like it in which the change was made without trouble, the store as the
+// change sees it, which holds the commit back, and what the change was told.
+func underWay(t *testing.T, op changeOp) (base, dryBase *memstore.Store, fs *faultstore.Store, res *delta.Result) {
+	t.Helper()
+	base = op.memory(t)
+	dryBase = base.Clone()
+	_, err := attempt(t.Context(), op.operation, dryBase, "dry")
+	require.NoError(t, err)
+	fs = faultstore.New(base, func(c faultstore.Call) faultstore.Fault {
+		if c.Verb == logstore.VerbPutIfAbsent && strings.HasPrefix(c.Name, "_delta_log/") {
+			return faultstore.Delay(nil)
+		}
+		return faultstore.Pass
+	})
+	res, err = attempt(t.Context(), op.operation, fs, "first")
+	require.ErrorIs(t, err, delta.ErrCommitUnknown)
+	require.Equal(t, delta.Unknown, res.State)
+	return base, dryBase, fs, res
+}
+
 // A change whose commit may still land keeps its files, vectors and change data,
 // and the same key finds it.
 func TestUnknownChangeKeepsFiles(t *testing.T) {
 	for _, op := range changeOps() {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			base := op.memory(t)
-			dryBase := base.Clone()
-			_, err := attempt(t.Context(), op.operation, dryBase, "dry")
-			require.NoError(t, err)
-			fs := faultstore.New(base, func(c faultstore.Call) faultstore.Fault {
-				if c.Verb == logstore.VerbPutIfAbsent && strings.HasPrefix(c.Name, "_delta_log/") {
-					return faultstore.Delay(nil)
-				}
-				return faultstore.Pass
-			})
-			res, err := attempt(t.Context(), op.operation, fs, "first")
-			require.ErrorIs(t, err, delta.ErrCommitUnknown)
-			require.Equal(t, delta.Unknown, res.State)
+			base, dryBase, fs, res := underWay(t, op)
 			require.True(t, res.Retryable)
 			require.Empty(t, landed(t, base))
 			_ = fs.Release()
@@ -483,19 +492,7 @@ func TestUnknownChangeAndAgain(t *testing.T) {
 	for _, op := range changeOps() {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			base := op.memory(t)
-			dryBase := base.Clone()
-			_, err := attempt(t.Context(), op.operation, dryBase, "dry")
-			require.NoError(t, err)
-			fs := faultstore.New(base, func(c faultstore.Call) faultstore.Fault {
-				if c.Verb == logstore.VerbPutIfAbsent && strings.HasPrefix(c.Name, "_delta_log/") {
-					return faultstore.Delay(nil)
-				}
-				return faultstore.Pass
-			})
-			res, err := attempt(t.Context(), op.operation, fs, "first")
-			require.ErrorIs(t, err, delta.ErrCommitUnknown)
-			require.Equal(t, delta.Unknown, res.State)
+			base, dryBase, fs, _ := underWay(t, op)
 			again, err := attempt(t.Context(), op.operation, base, "second")
 			require.NoError(t, err)
 			require.Equal(t, delta.Committed, again.State)

@@ -34,15 +34,7 @@ func (a *app) alterCommand(r *alterCmd) *cobra.Command {
 			a.noCreate = true
 			res := &delta.Result{DryRun: w.dryRun}
 			return a.commit(c.Context(), r.verb, res, w.noopCode, func(ctx context.Context, res **delta.Result) (err error) {
-				url, err := a.writable(args[0])
-				if err != nil {
-					return err
-				}
-				o, err := a.optionsFor(ctx, url)
-				if err != nil {
-					return err
-				}
-				tbl, err := delta.Open(ctx, url, &o)
+				tbl, err := a.openWritable(ctx, args[0])
 				if err != nil {
 					return err
 				}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -19,15 +18,7 @@ func (a *app) checkpointCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.withDeadline(c.Context())
 			defer cancel()
-			url, err := a.writable(args[0])
-			if err != nil {
-				return err
-			}
-			o, err := a.optionsFor(ctx, url)
-			if err != nil {
-				return err
-			}
-			tbl, err := delta.Open(ctx, url, &o)
+			tbl, err := a.openWritable(ctx, args[0])
 			if err != nil {
 				return cause(ctx, err)
 			}

@@ -92,14 +92,7 @@ func (a *app) columns(ctx context.Context, file string, in *input) (*schema.Stru
 		return nil, usagef("give --schema or --from, not both")
 	}
 	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, usage(err)
-		}
-		if !json.Valid(data) {
-			return nil, usagef("--schema %s is not JSON", file)
-		}
-		return schema.Parse(string(data))
+		return readSchema(file)
 	}
 	src, err := a.openInput(ctx, in, nil)
 	if err != nil {
@@ -107,4 +100,16 @@ func (a *app) columns(ctx context.Context, file string, in *input) (*schema.Stru
 	}
 	defer src.Close()
 	return nullable(src)
+}
+
+// readSchema reads the file of --schema.
+func readSchema(file string) (*schema.Struct, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if !json.Valid(data) {
+		return nil, usagef("--schema %s is not JSON", file)
+	}
+	return schema.Parse(string(data))
 }

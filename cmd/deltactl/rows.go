@@ -18,17 +18,10 @@ type rowFlags struct {
 	*input // nil: the command has none
 	keys
 
-	partitions []string
-	onEmpty    string
-	minRows    int64
-	sourceDup  string
-	schemaMode string
-	strategy   string
-	dryRun     bool
-	maxMemory  string
-	fileSize   string
-	message    string
-	noopCode   int
+	common
+
+	sourceDup string
+	strategy  string
 }
 
 // A rowCmd describes a command that changes rows.
@@ -78,9 +71,6 @@ func (r *rowCmd) register(f *pflag.FlagSet) {
 	if r.dups != "" {
 		f.StringVar(&w.sourceDup, "source-dup", "", "several rows of the input with one key: "+r.dups)
 	}
-	if r.grows {
-		f.StringVar(&w.schemaMode, "schema-mode", "strict", "strict, or merge: add the input's new columns to the table")
-	}
 	w.keys.register(f)
 	f.Lookup("on-replay").Usage = "other content under a used key: verify (an error), skip, replace, fail; default " + map[bool]string{true: "verify", false: "replace"}[r.verb == "update"]
 	f.StringArrayVar(&w.partitions, "partition", nil, "declare a partition: COL=VALUE, or A=1,B=2 (repeatable). A change of rows outside is refused")
@@ -88,11 +78,7 @@ func (r *rowCmd) register(f *pflag.FlagSet) {
 	if !r.plain {
 		f.StringVar(&w.strategy, "strategy", "auto", "how rows leave files: auto, cow (write files anew) or dv (deletion vectors)")
 	}
-	f.BoolVar(&w.dryRun, "dry-run", false, "do all but write: print what would be done, with real counts")
-	f.StringVar(&w.maxMemory, "max-memory", "", "bound on the bytes held: 512MiB")
-	f.StringVar(&w.fileSize, "target-file-size", "", "size at which data files end: 128MiB")
-	f.StringVar(&w.message, "message", "", "text for the history (userMetadata)")
-	f.IntVar(&w.noopCode, "noop-exit-code", 0, "exit code when there was nothing to do (Airflow: 99 skips)")
+	w.common.register(f, r.grows)
 }
 
 var strategies = map[string]delta.Strategy{"auto": delta.StrategyAuto, "cow": delta.StrategyRewrite, "dv": delta.StrategyVectors}
@@ -114,25 +100,14 @@ func (r *rowCmd) options(a *app) (*delta.ChangeOptions, error) {
 	default:
 		return nil, usagef("--on-empty is %q, want error, noop%s", w.onEmpty, map[bool]string{true: " or truncate"}[r.empties != ""])
 	}
-	switch w.schemaMode {
-	case "", "strict":
-	case "merge":
-		o.EvolveSchema = true
-	default:
-		return nil, usagef("--schema-mode is %q, want strict or merge", w.schemaMode)
+	if err := w.mode(&o.WriteOptions); err != nil {
+		return nil, err
 	}
 	if err := w.duplicates(o); err != nil {
 		return nil, err
 	}
-	var err error
-	if o.MaxMemory, err = byteSize("--max-memory", w.maxMemory); err != nil {
+	if err := w.limits(&o.WriteOptions); err != nil {
 		return nil, err
-	}
-	if o.TargetFileSize, err = byteSize("--target-file-size", w.fileSize); err != nil {
-		return nil, err
-	}
-	if w.minRows < 0 {
-		return nil, usagef("--min-rows is %d, want 0 or more", w.minRows)
 	}
 	if err := w.keys.check(); err != nil {
 		return nil, err

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -104,14 +102,7 @@ not have. Columns that it has with these types are no change.`,
 
 func newColumns(file string, args []string) (*schema.Struct, error) {
 	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, usage(err)
-		}
-		if !json.Valid(data) {
-			return nil, usagef("--schema %s is not JSON", file)
-		}
-		return schema.Parse(string(data))
+		return readSchema(file)
 	}
 	path, err := columnPath(args[0])
 	if err != nil {

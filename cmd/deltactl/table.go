@@ -76,3 +76,16 @@ func (a *app) writable(arg string) (string, error) {
 	}
 	return t.url, err
 }
+
+// openWritable opens TABLE to change it.
+func (a *app) openWritable(ctx context.Context, arg string) (*delta.Table, error) {
+	url, err := a.writable(arg)
+	if err != nil {
+		return nil, err
+	}
+	o, err := a.optionsFor(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return delta.Open(ctx, url, &o)
+}

@@ -25,16 +25,62 @@ type writeFlags struct {
 	partitionBy []string
 	properties  []string
 
+	common
+
+	maxShrink string
+}
+
+// common flags are those of every command that writes rows.
+type common struct {
 	partitions []string
 	onEmpty    string
 	minRows    int64
-	maxShrink  string
 	schemaMode string
 	dryRun     bool
 	maxMemory  string
 	fileSize   string
 	message    string
 	noopCode   int
+}
+
+// register adds those of the flags whose words are the same for all. A command that
+// does not grow the table has no --schema-mode.
+func (w *common) register(f *pflag.FlagSet, grows bool) {
+	w.schemaMode = "strict"
+	if grows {
+		f.StringVar(&w.schemaMode, "schema-mode", "strict", "strict, or merge: add the input's new columns to the table")
+	}
+	f.BoolVar(&w.dryRun, "dry-run", false, "do all but write: print what would be done, with real counts")
+	f.StringVar(&w.maxMemory, "max-memory", "", "bound on the bytes held: 512MiB")
+	f.StringVar(&w.fileSize, "target-file-size", "", "size at which data files end: 128MiB")
+	f.StringVar(&w.message, "message", "", "text for the history (userMetadata)")
+	f.IntVar(&w.noopCode, "noop-exit-code", 0, "exit code when there was nothing to do (Airflow: 99 skips)")
+}
+
+// mode reads --schema-mode.
+func (w *common) mode(o *delta.WriteOptions) error {
+	switch w.schemaMode {
+	case "strict":
+	case "merge":
+		o.EvolveSchema = true
+	default:
+		return usagef("--schema-mode is %q, want strict or merge", w.schemaMode)
+	}
+	return nil
+}
+
+// limits reads the sizes and --min-rows.
+func (w *common) limits(o *delta.WriteOptions) (err error) {
+	if o.MaxMemory, err = byteSize("--max-memory", w.maxMemory); err != nil {
+		return err
+	}
+	if o.TargetFileSize, err = byteSize("--target-file-size", w.fileSize); err != nil {
+		return err
+	}
+	if w.minRows < 0 {
+		return usagef("--min-rows is %d, want 0 or more", w.minRows)
+	}
+	return nil
 }
 
 func (w *writeFlags) register(f *pflag.FlagSet, replaces bool) {
@@ -49,12 +95,7 @@ func (w *writeFlags) register(f *pflag.FlagSet, replaces bool) {
 	if replaces {
 		f.StringVar(&w.maxShrink, "max-shrink", "", "refuse to replace rows by so many fewer: 20%")
 	}
-	f.StringVar(&w.schemaMode, "schema-mode", "strict", "strict, or merge: add the input's new columns to the table")
-	f.BoolVar(&w.dryRun, "dry-run", false, "do all but write: print what would be done, with real counts")
-	f.StringVar(&w.maxMemory, "max-memory", "", "bound on the bytes held: 512MiB")
-	f.StringVar(&w.fileSize, "target-file-size", "", "size at which data files end: 128MiB")
-	f.StringVar(&w.message, "message", "", "text for the history (userMetadata)")
-	f.IntVar(&w.noopCode, "noop-exit-code", 0, "exit code when there was nothing to do (Airflow: 99 skips)")
+	w.common.register(f, true)
 }
 
 func (a *app) appendCmd() *cobra.Command {
@@ -321,25 +362,15 @@ func (w *writeFlags) options(a *app, verb string) (*delta.WriteOptions, error) {
 	default:
 		return nil, usagef("--on-empty is %q, want error, noop or truncate", w.onEmpty)
 	}
-	switch w.schemaMode {
-	case "strict":
-	case "merge":
-		o.EvolveSchema = true
-	default:
-		return nil, usagef("--schema-mode is %q, want strict or merge", w.schemaMode)
+	if err := w.mode(o); err != nil {
+		return nil, err
 	}
 	var err error
 	if o.MaxShrink, err = share(w.maxShrink); err != nil {
 		return nil, err
 	}
-	if o.MaxMemory, err = byteSize("--max-memory", w.maxMemory); err != nil {
+	if err := w.limits(o); err != nil {
 		return nil, err
-	}
-	if o.TargetFileSize, err = byteSize("--target-file-size", w.fileSize); err != nil {
-		return nil, err
-	}
-	if w.minRows < 0 {
-		return nil, usagef("--min-rows is %d, want 0 or more", w.minRows)
 	}
 	if err := w.input.check(); err != nil {
 		return nil, err
