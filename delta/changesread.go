@@ -7,11 +7,11 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/deltalog/deltalog/internal/dv"
+	"github.com/deltalog/deltalog/internal/inorder"
 	"github.com/deltalog/deltalog/reader"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
@@ -266,94 +266,31 @@ func (c *Changes) unreadable(p *piece, err error) error {
 		"when they are older than the table's retention (delta.deletedFileRetentionDuration), or it was deleted by hand: %w", ErrChangesUnavailable, what, p.file.Path, err)
 }
 
-type changed struct {
-	rec arrow.RecordBatch
-	err error
-}
-
 // run yields the changes. Files are read ahead, some at once, and each gives its
 // batches in its turn.
 func (c *Changes) run(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		defer cancel()
-		left := c.opts.Limit
-		for file := range c.ahead(ctx, &wg) {
-			for b := range file {
-				if b.err != nil {
-					yield(nil, b.err)
-					return
-				}
-				rec := b.rec
-				if c.opts.Limit > 0 && rec.NumRows() >= left {
-					yield(rec.NewSlice(0, left), nil)
-					return
-				}
-				left -= rec.NumRows()
-				if !yield(rec, nil) {
-					return
-				}
-			}
-			// Readers give up without a word when ctx is done: what comes after must
-			// not follow.
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(nil, err)
-		}
-	}
+	o := inorder.Options{Parallel: c.opts.Parallel, Ahead: c.opts.Parallel, Limit: c.opts.Limit}
+	return inorder.Batches(ctx, o, c.all(ctx), c.deliver)
 }
 
-// ahead sends a channel for each file, in order; at most Parallel are being read.
-func (c *Changes) ahead(ctx context.Context, wg *sync.WaitGroup) <-chan chan changed {
-	files := make(chan chan changed, c.opts.Parallel)
-	slots := make(chan struct{}, c.opts.Parallel)
-	fail := func(err error) {
-		out := make(chan changed, 1)
-		out <- changed{err: err}
-		close(out)
-		send(ctx, files, out)
-	}
-	wg.Go(func() {
-		defer close(files)
+// all yields the pieces that are to be read.
+func (c *Changes) all(ctx context.Context) iter.Seq2[*piece, error] {
+	return func(yield func(*piece, error) bool) {
 		for i := range c.steps {
 			pieces, err := c.pieces(ctx, &c.steps[i])
 			if err == nil && c.opts.Net {
 				pieces, err = c.net(ctx, pieces)
 			}
 			if err != nil {
-				fail(err)
+				yield(nil, err)
 				return
 			}
 			for _, p := range pieces {
-				if !c.wanted(p) {
-					continue
-				}
-				out := make(chan changed, 1)
-				if !send(ctx, slots, struct{}{}) || !send(ctx, files, out) {
+				if c.wanted(p) && !yield(p, nil) {
 					return
 				}
-				wg.Go(func() {
-					defer func() { <-slots }()
-					defer close(out)
-					c.deliver(ctx, p, out)
-				})
 			}
 		}
-	})
-	return files
-}
-
-func send[T any](ctx context.Context, to chan<- T, v T) bool {
-	select {
-	case to <- v:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -368,26 +305,28 @@ func (c *Changes) wanted(p *piece) bool {
 }
 
 // deliver reads a piece.
-func (c *Changes) deliver(ctx context.Context, p *piece, out chan<- changed) {
-	parts, err := c.split(ctx, p)
-	if err != nil {
-		send(ctx, out, changed{err: err})
-		return
-	}
-	for _, p := range parts {
-		if !c.wanted(p) {
-			continue
+func (c *Changes) deliver(ctx context.Context, p *piece) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		parts, err := c.split(ctx, p)
+		if err != nil {
+			yield(nil, err)
+			return
 		}
-		s := c.files
-		if p.kind == "" {
-			s = c.cdc
-		}
-		for b, err := range c.read(ctx, s, p) {
-			if err == nil {
-				err = c.named(p, b)
+		for _, p := range parts {
+			if !c.wanted(p) {
+				continue
 			}
-			if !send(ctx, out, changed{b.RecordBatch, err}) || err != nil {
-				return
+			s := c.files
+			if p.kind == "" {
+				s = c.cdc
+			}
+			for b, err := range c.read(ctx, s, p) {
+				if err == nil {
+					err = c.named(p, b)
+				}
+				if !yield(b.RecordBatch, err) || err != nil {
+					return
+				}
 			}
 		}
 	}

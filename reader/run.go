@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/deltalog/deltalog/internal/inorder"
 	"github.com/deltalog/deltalog/txlog"
 )
 
@@ -16,105 +16,57 @@ import (
 //
 // Rows come in the snapshot's order of files, and within a file in file order.
 func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		defer cancel()
-		left := s.opts.Limit
-		for file := range s.start(ctx, &wg) {
-			for b := range file {
-				if b.err != nil {
-					yield(nil, b.err)
-					return
-				}
-				rec := b.rec
-				if s.opts.Limit > 0 && rec.NumRows() >= left {
-					rec = rec.NewSlice(0, left)
-					s.metrics.rows.Add(left)
-					yield(rec, nil)
-					return
-				}
-				left -= rec.NumRows()
-				s.metrics.rows.Add(rec.NumRows())
-				if !yield(rec, nil) {
-					return
-				}
-			}
-			// Whoever reads a file gives it up without a word when ctx is done: what
-			// comes after it must not follow.
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(nil, fmt.Errorf("reader: %s: %w", s.snap.Store().URL(), err))
-		}
+	o := inorder.Options{
+		Parallel: s.opts.Parallel, Ahead: s.opts.Parallel, Limit: s.opts.Limit,
+		Ended: func(err error) error { return fmt.Errorf("reader: %s: %w", s.snap.Store().URL(), err) },
 	}
-}
-
-type result struct {
-	rec arrow.RecordBatch
-	err error
-}
-
-// start reads files ahead: it sends, in the order of the files, a channel for
-// each, and at most Parallel of them are being read. A file's channel holds one
-// batch, which with the one being decoded bounds the memory.
-func (s *Scan) start(ctx context.Context, wg *sync.WaitGroup) <-chan chan result {
-	ahead := s.opts.Parallel
 	if s.opts.Limit > 0 && s.opts.Limit <= int64(s.opts.BatchRows) && s.where == nil {
-		ahead = 0 // most likely the first file has all rows wanted
+		o.Ahead = 0 // most likely the first file has all rows wanted
 	}
-	files := make(chan chan result, ahead)
-	slots := make(chan struct{}, s.opts.Parallel)
-	wg.Go(func() {
-		defer close(files)
-		for add, err := range s.snap.Files(ctx, s.files(s.metrics)) {
-			out := make(chan result, 1)
-			if err != nil {
-				out <- result{err: fmt.Errorf("reader: files of version %d of %s: %w", s.snap.Version(), s.snap.Store().URL(), err)}
-				close(out)
-				send(ctx, files, out)
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for rec, err := range inorder.Batches(ctx, o, s.adds(ctx), s.readFile) {
+			if err == nil {
+				s.metrics.rows.Add(rec.NumRows())
+			}
+			if !yield(rec, err) {
 				return
 			}
-			if !send(ctx, slots, struct{}{}) || !send(ctx, files, out) {
-				return
-			}
-			wg.Go(func() {
-				defer func() { <-slots }()
-				defer close(out)
-				s.readFile(ctx, add, out)
-			})
 		}
-	})
-	return files
-}
-
-func send[T any](ctx context.Context, c chan<- T, v T) bool {
-	select {
-	case c <- v:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
-func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile, out chan<- result) {
-	f, err := s.openFile(ctx, add, &FileOptions{RowIDs: s.opts.RowIDs})
-	if err != nil {
-		send(ctx, out, result{err: s.wrap(add, err)})
-		return
+// adds yields the files that are to be read.
+func (s *Scan) adds(ctx context.Context) iter.Seq2[*txlog.AddFile, error] {
+	return func(yield func(*txlog.AddFile, error) bool) {
+		for add, err := range s.snap.Files(ctx, s.files(s.metrics)) {
+			if err != nil {
+				err = fmt.Errorf("reader: files of version %d of %s: %w", s.snap.Version(), s.snap.Store().URL(), err)
+			}
+			if !yield(add, err) {
+				return
+			}
+		}
 	}
-	if f == nil {
-		return
-	}
-	if f.where == nil && s.opts.Limit > 0 {
-		f.head = s.opts.Limit
-	}
-	for b, err := range f.batches(ctx) {
-		if !send(ctx, out, result{b.RecordBatch, s.wrap(add, err)}) {
+}
+
+// readFile yields the wanted rows of a file.
+func (s *Scan) readFile(ctx context.Context, add *txlog.AddFile) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		f, err := s.openFile(ctx, add, &FileOptions{RowIDs: s.opts.RowIDs})
+		if err != nil {
+			yield(nil, s.wrap(add, err))
 			return
+		}
+		if f == nil {
+			return
+		}
+		if f.where == nil && s.opts.Limit > 0 {
+			f.head = s.opts.Limit
+		}
+		for b, err := range f.batches(ctx) {
+			if !yield(b.RecordBatch, s.wrap(add, err)) {
+				return
+			}
 		}
 	}
 }
