@@ -8,6 +8,7 @@ import (
 
 	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/internal/rules"
+	"github.com/deltalog/deltalog/internal/vec"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -28,6 +29,7 @@ type binding struct {
 
 	clauses [3][]*boundClause
 	schema  *schema.Struct // of the rows written: table, with columns that it gains
+	parts   []bool         // of table's columns: rows are partitioned by it
 	evolve  bool           // columns that the source has, or lacks, are no mistake
 	evolved bool
 }
@@ -63,7 +65,10 @@ func bind(st *statement, snap *txlog.Snapshot, source *schema.Struct, evolve boo
 	if err != nil {
 		return nil, err
 	}
-	b := &binding{st: st, table: table, source: source, schema: table, evolve: evolve, opts: o}
+	b := &binding{st: st, table: table, source: source, schema: table, evolve: evolve, opts: o, parts: make([]bool, len(table.Fields))}
+	for i := range table.Fields {
+		b.parts[i] = contains(snap.Metadata().PartitionColumns, table.Fields[i].Name)
+	}
 	side := func(target, source bool) *expr.Scope {
 		return &expr.Scope{Relations: []expr.Relation{
 			{Names: st.target, Schema: b.table, Hidden: !target}, {Names: st.source, Schema: b.source, Hidden: !source},
@@ -371,6 +376,22 @@ func (b *binding) value(column int, field []int, e expr.Expr, k clauseKind) (bou
 	}
 	s.value, err = v.As(s.typeIn(b.schema))
 	return s, err
+}
+
+// stored returns values as the column has them once they are written: the empty
+// text is null in a column that rows are partitioned by.
+//
+// PROTOCOL.md, "Partition Value Serialization".
+func (b *binding) stored(column int, v *vec.Vec) *vec.Vec {
+	if column < len(b.parts) && b.parts[column] {
+		return vec.EmptyAsNull(v)
+	}
+	return v
+}
+
+// emptiesNull reports whether a key is a text column by which rows are partitioned.
+func (b *binding) emptiesNull(k *boundKey) bool {
+	return k.column != nil && b.parts[b.table.Find(k.column[0])] && (k.typ.Kind() == schema.KindString || k.typ.Kind() == schema.KindBinary)
 }
 
 // typeIn returns the type of what is set, in the schema of the rows written.

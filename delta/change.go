@@ -89,12 +89,17 @@ func (e *DuplicateKeyError) Error() string {
 type NullKeyError struct {
 	Column string // of the key, as the table's side has it
 	Rows   int64
+	Empty  bool // rows are partitioned by it, so that the empty text counts as null
 }
 
 // Error says what to do.
 func (e *NullKeyError) Error() string {
-	return fmt.Sprintf("%d source rows have a null in the key %s, and would be inserted again each time; leave them out, "+
-		"or write the merge with a condition that says what they meet (<=>); nothing was committed", e.Rows, e.Column)
+	null := "a null"
+	if e.Empty {
+		null = "a null or the empty text, which is null in a partition column,"
+	}
+	return fmt.Sprintf("%d source rows have %s in the key %s, and would be inserted again each time; leave them out, "+
+		"or write the merge with a condition that says what they meet (<=>); nothing was committed", e.Rows, null, e.Column)
 }
 
 // A change carries one operation on rows from the statement to the commit.

@@ -135,6 +135,9 @@ func (b *binding) keyValues(batch []*vec.Vec, n int, side func(*boundKey) *expr.
 			return nil, err
 		}
 		out[i] = schemavec.Typed(v, b.keys[i].typ)
+		if b.emptiesNull(&b.keys[i]) {
+			out[i] = vec.EmptyAsNull(out[i])
+		}
 	}
 	return out, nil
 }
@@ -193,7 +196,7 @@ func (c *change) keyless() error {
 	}
 	for i, k := range c.b.keys {
 		if n := c.src.keys[i].Nulls; n > 0 && !k.nullSafe {
-			return &NullKeyError{Column: k.text, Rows: n}
+			return &NullKeyError{Column: k.text, Rows: n, Empty: c.b.emptiesNull(&k)}
 		}
 	}
 	return nil

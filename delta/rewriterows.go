@@ -197,7 +197,7 @@ func (w *fileWork) update(ctx context.Context, c *boundClause, rows *rowSet) err
 				return err
 			}
 		}
-		image[s.column], set[s.column] = v, true
+		image[s.column], set[s.column] = w.r.b.stored(s.column, v), true
 	}
 	diff := vec.NewBitmap(rows.n)
 	for i := range image {
@@ -264,7 +264,7 @@ func (w *fileWork) insert(ctx context.Context, set []boundSet, rows *rowSet) err
 		if err != nil {
 			return placed(err, rows.pos, 0)
 		}
-		image[s.column] = v
+		image[s.column] = w.r.b.stored(s.column, v)
 	}
 	w.u.inserted += int64(rows.n)
 	if err := w.r.complete(image, rows.n); err != nil {

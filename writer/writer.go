@@ -165,6 +165,9 @@ func (w *Writer) take(ctx context.Context, cols []*vec.Vec, rows int) error {
 			return fmt.Errorf("writer: digest: %w", err)
 		}
 	}
+	for _, c := range w.t.partCols {
+		table[c] = vec.EmptyAsNull(table[c]) // the log cannot tell them apart
+	}
 	if err := w.promise(table, rows); err != nil {
 		return err
 	}

@@ -107,3 +107,33 @@ func (v *Vec) ValidWord(i int) uint64 {
 // BoolWord returns the values i … i+63 of a [Bool] vec's window, value i in the
 // lowest bit; bits past the window's end are zero, bits of nulls are arbitrary.
 func (v *Vec) BoolWord(i int) uint64 { return word(v.Data, v.Off+i, v.Len-i) }
+
+// EmptyAsNull returns v with its empty byte strings null, sharing all else: v itself
+// if it has none. It is about [Bytes] only.
+func EmptyAsNull(v *Vec) *Vec {
+	if v.Kind != Bytes {
+		return v
+	}
+	var valid []byte
+	for i := range v.Len {
+		if v.IsNull(i) || v.Offsets[v.Off+i] < v.Offsets[v.Off+i+1] {
+			continue
+		}
+		if valid == nil {
+			valid = make([]byte, BitmapLen(v.Off+v.Len))
+			if v.Valid == nil {
+				SetBits(valid, v.Off, v.Len)
+			} else {
+				CopyBits(valid, v.Off, v.Valid, v.Off, v.Len)
+			}
+		}
+		at := v.Off + i
+		valid[at>>3] &^= 1 << (at & 7)
+	}
+	if valid == nil {
+		return v
+	}
+	w := *v
+	w.Valid = valid
+	return &w
+}

@@ -112,3 +112,25 @@ func TestBitmapAgreesWithASetOfInts(t *testing.T) {
 		require.Zero(t, again.Count(), "seed %d", seed)
 	}
 }
+
+func TestEmptyAsNull(t *testing.T) {
+	v := &vec.Vec{Kind: vec.Bytes, Len: 4, Off: 1, Data: []byte("abc"), Offsets: []int32{0, 1, 1, 2, 2, 3}, Valid: []byte{0b10111}}
+	// The window is "", "b", null, "c".
+	got := vec.EmptyAsNull(v)
+	for i, null := range []bool{true, false, true, false} {
+		if got.IsNull(i) != null {
+			t.Errorf("value %d: null is %v, want %v", i, got.IsNull(i), null)
+		}
+	}
+	if v.IsNull(0) {
+		t.Error("the vec itself was changed")
+	}
+	v.Valid = nil
+	if got := vec.EmptyAsNull(v); !got.IsNull(0) || got.IsNull(1) || !got.IsNull(2) || got.IsNull(3) {
+		t.Error("empty values of a vec without nulls")
+	}
+	full := v.Slice(1, 2)
+	if vec.EmptyAsNull(full) != full {
+		t.Error("a copy was made for nothing")
+	}
+}
