@@ -2,6 +2,7 @@ package writer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,11 +18,16 @@ import (
 type NullError struct {
 	Column string // path
 	Row    int64  // of the input, from 0
+	Empty  bool   // a partition column, of which an empty text cannot be told from null
 }
 
 // Error names column and row.
 func (e *NullError) Error() string {
-	return fmt.Sprintf("writer: column %s is null in row %d, and not nullable in the table", e.Column, e.Row)
+	null := "null"
+	if e.Empty {
+		null = "null, or empty, which is null in a partition column,"
+	}
+	return fmt.Sprintf("writer: column %s is %s in row %d, and not nullable in the table", e.Column, null, e.Row)
 }
 
 // Unwrap returns e as what it is among the promises of a table.
@@ -119,14 +125,14 @@ func (c *caster) cast(rec arrow.RecordBatch, row int64) ([]*vec.Vec, error) {
 
 // nulls looks for nulls where there must be none, in columns whose first row is
 // row row of the input.
-func (c *caster) nulls(cols []*vec.Vec, row int64) error {
+func (c *caster) nulls(cols []*vec.Vec, parts []int, row int64) error {
 	for i := range c.fields {
 		f := &c.fields[i]
 		if !f.strict {
 			continue
 		}
 		if n := (nullSearch{}).in(cols[i], f.typ, f.nullable, f.name); n != nil {
-			return &NullError{Column: n.column, Row: row + int64(n.row)}
+			return &NullError{Column: n.column, Row: row + int64(n.row), Empty: slices.Contains(parts, i) && cols[i].Kind == vec.Bytes}
 		}
 	}
 	return nil

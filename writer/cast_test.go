@@ -175,7 +175,7 @@ func TestPartitionValuesThatTheLogCannotHold(t *testing.T) {
 	t.Parallel()
 	s := fields("p!", schema.String, "n", schema.Long)
 	_, err := write(t, config(memstore.New(nil), s, "p"), batch(t, arrowOf(s), `{"p":"x","n":1}`, `{"p":"","n":1}`))
-	require.ErrorContains(t, err, "row 1: column p is not nullable")
+	require.ErrorContains(t, err, "column p is null, or empty, which is null in a partition column, in row 1, and not nullable")
 	b := fields("p", schema.Binary, "n", schema.Long)
 	_, err = write(t, config(memstore.New(nil), b, "p"), batch(t, arrowOf(b), `{"p":"YQ=="}`, `{"p":"/w=="}`))
 	require.ErrorContains(t, err, "row 1: column p: ")

@@ -57,7 +57,7 @@ func (w *Writer) promise(cols []*vec.Vec, rows int) error {
 	if err := w.rules.Complete(cols, rows, w.out.Rows); err != nil {
 		return err
 	}
-	if err := w.caster.nulls(cols, w.out.Rows); err != nil || w.t.NoFiles {
+	if err := w.caster.nulls(cols, w.t.partCols, w.out.Rows); err != nil || w.t.NoFiles {
 		return err
 	}
 	return w.rules.Check(cols, rows, w.out.Rows)

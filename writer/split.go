@@ -240,9 +240,6 @@ func (t *target) partitionAt(parts []*vec.Vec, i int) (Partition, error) {
 		if raw == nil {
 			value = schema.Null(f.Type)
 		}
-		if raw == nil && !f.Nullable {
-			return p, fmt.Errorf("column %s is not nullable, and an empty text cannot be told from null in a partition column", f.Name)
-		}
 		p.Values, p.Raw[t.physical[k]] = append(p.Values, value), raw
 	}
 	return p, nil
