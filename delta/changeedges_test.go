@@ -378,3 +378,52 @@ func TestChangeDataIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// Each row of the table meets each of many source rows: more pairs than are looked
+// at at once.
+func TestManyRowsMeetMany(t *testing.T) {
+	const rows, sources = 700, 300
+	var old, source []stock
+	for i := range int64(rows) {
+		old = append(old, stockOf(i, "a", int32(i%sources), "old"))
+	}
+	for i := range int32(sources) {
+		source = append(source, stockOf(int64(i), "a", i, "new"))
+	}
+	begin := func(t *testing.T) *delta.Table {
+		tbl, err := delta.Create(t.Context(), "mem://", stockSchema, &delta.CreateOptions{
+			Options: delta.Options{Store: memstore.New(nil), Env: virtual("many")},
+		})
+		require.NoError(t, err)
+		_, err = tbl.Append(t.Context(), stocks(t, old), nil)
+		require.NoError(t, err)
+		return tbl
+	}
+	t.Run("one of them acts", func(t *testing.T) {
+		res, err := begin(t).Merge(stocks(t, source)).On("t.grp = s.grp").
+			WhenMatched("t.qty = s.qty").Update(delta.Set{"note": "concat(s.note, s.id)"}).
+			WhenNotMatchedBySource().Delete().Run(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, int64(rows), res.Rows.Updated)
+		require.Zero(t, res.Rows.Deleted)
+	})
+	t.Run("all delete", func(t *testing.T) {
+		res, err := begin(t).Merge(stocks(t, source)).On("t.grp = s.grp").WhenMatched().Delete().Run(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, int64(rows), res.Rows.Deleted)
+	})
+	t.Run("none meets", func(t *testing.T) {
+		res, err := begin(t).Merge(stocks(t, source)).On("t.grp = s.grp and t.id >= 650").
+			WhenMatched().Delete().WhenNotMatchedBySource().Update(delta.Set{"note": "'left'"}).Run(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, int64(50), res.Rows.Deleted)
+		require.Equal(t, int64(650), res.Rows.Updated)
+	})
+	t.Run("several act", func(t *testing.T) {
+		_, err := begin(t).Merge(stocks(t, source)).On("t.grp = s.grp").
+			WhenMatched("s.qty < 2").Update(delta.Set{"qty": "s.qty"}).Run(t.Context(), nil)
+		var dup *delta.DuplicateKeyError
+		require.ErrorAs(t, err, &dup)
+		require.Equal(t, int64(rows), dup.Keys)
+	})
+}

@@ -27,18 +27,24 @@ func (r *rewrite) pairsOf(f *candidate) (*pairList, error) {
 	return p, err
 }
 
-// next returns the pairs of rows at these positions: the number of the row in the
-// batch, and the source row.
-func (p *pairList) next(positions []int64) (at []int32, src []int64) {
-	for i, pos := range positions {
-		for p.at < len(p.rows) && p.rows[p.at] < pos {
+// maxPairs bounds the pairs that are looked at at once; those of one row are never
+// divided.
+const maxPairs = 1 << 16
+
+// next returns the pairs of the rows from row from on, as many rows as have about
+// maxPairs of them: the number of each pair's row in the batch, and its source row.
+// The next call begins with row upto.
+func (p *pairList) next(positions []int64, from int) (at []int32, src []int64, upto int) {
+	i := from
+	for ; i < len(positions) && len(at) < maxPairs; i++ {
+		for p.at < len(p.rows) && p.rows[p.at] < positions[i] {
 			p.at++ // deleted since
 		}
-		for ; p.at < len(p.rows) && p.rows[p.at] == pos; p.at++ {
+		for ; p.at < len(p.rows) && p.rows[p.at] == positions[i]; p.at++ {
 			at, src = append(at, int32(i)), append(src, p.src[p.at])
 		}
 	}
-	return at, src
+	return at, src, i
 }
 
 // maxCross bounds the pairs that are compared at once where there is no key.

@@ -28,8 +28,17 @@ func (w *fileWork) batch(ctx context.Context, b reader.FileBatch) error {
 		return err
 	}
 	w.f.rows = b.FileRows
-	at, src := w.pairs.next(b.Positions)
-	if len(at) > 0 && w.r.b.st.has(matched) {
+	rest := vec.FullBitmap(rows.n) // rows that meet no source row
+	for from := 0; from < rows.n; {
+		var at []int32
+		var src []int64
+		at, src, from = w.pairs.next(b.Positions, from)
+		for _, i := range at {
+			rest.Clear(int(i))
+		}
+		if len(at) == 0 || !w.r.b.st.has(matched) {
+			continue
+		}
 		if err := w.matched(ctx, rows, at, src); err != nil {
 			return err
 		}
@@ -37,11 +46,7 @@ func (w *fileWork) batch(ctx context.Context, b reader.FileBatch) error {
 	if !w.f.bySource {
 		return nil
 	}
-	if len(at) > 0 {
-		rest := vec.FullBitmap(rows.n)
-		for _, i := range at {
-			rest.Clear(int(i))
-		}
+	if rest.Count() < rows.n {
 		rows = rows.filter(rest)
 	}
 	return eachClause(w.r.b.clauses[bySource], rows, func(c *boundClause, rs *rowSet) error { return w.act(ctx, c, rs) })
