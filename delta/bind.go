@@ -92,7 +92,7 @@ func bind(st *statement, snap *txlog.Snapshot, source *schema.Struct, evolve boo
 	for _, c := range st.clauses {
 		bc, err := b.clause(c)
 		if err = inText(err, c.text); err != nil && (st.op == opMerge || st.op == opReplaceWhere && c.kind == notMatched) {
-			return nil, fmt.Errorf("%s … THEN %s: %w", c.kind, strings.ToUpper(c.action.String()), err)
+			return nil, fmt.Errorf("%s … THEN %s: %w", c.kind, c.action, err)
 		} else if err != nil {
 			return nil, err
 		}
@@ -203,7 +203,7 @@ func (b *binding) loaded() error {
 
 // allowed explains why e could not be bound to what a clause's rows have: it may name
 // a column of the side that they lack.
-func (b *binding) allowed(e expr.Expr, k clauseKind, err error) error {
+func (b *binding) allowed(e expr.Expr, k expr.ClauseKind, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -279,7 +279,7 @@ func columnNames(s *schema.Struct) []string {
 	return names
 }
 
-func (b *binding) sets(k clauseKind, set []assignment) ([]boundSet, error) {
+func (b *binding) sets(k expr.ClauseKind, set []assignment) ([]boundSet, error) {
 	var sets []boundSet
 	for _, a := range set {
 		path := b.stripTarget(a.path)
@@ -368,7 +368,7 @@ func (b *binding) find(path []string) (column int, field []int, err error) {
 }
 
 // value binds what a column is set to, as a value of its type.
-func (b *binding) value(column int, field []int, e expr.Expr, k clauseKind) (boundSet, error) {
+func (b *binding) value(column int, field []int, e expr.Expr, k expr.ClauseKind) (boundSet, error) {
 	s := boundSet{column: column, field: field}
 	v, err := expr.BindValue(e, b.sides[k], b.opts)
 	if err := b.allowed(e, k, err); err != nil {

@@ -80,7 +80,7 @@ func (m *Merge) fail(err error) {
 	}
 }
 
-func (m *Merge) clause(kind clauseKind, condition []string) *clause {
+func (m *Merge) clause(kind expr.ClauseKind, condition []string) *clause {
 	c := &clause{kind: kind}
 	switch len(condition) {
 	case 0:
@@ -92,7 +92,7 @@ func (m *Merge) clause(kind clauseKind, condition []string) *clause {
 	return c
 }
 
-func (m *Merge) add(c *clause, a action, set Set, all bool) *Merge {
+func (m *Merge) add(c *clause, a expr.ClauseAction, set Set, all bool) *Merge {
 	c.action, c.all = a, all
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		a, err := assign(name, set[name])

@@ -80,13 +80,10 @@ func (m *Merge) when(p *expr.MergeClause, err error) *Merge {
 		m.fail(err)
 		return m
 	}
-	c := &clause{
-		kind: [...]clauseKind{expr.WhenMatched: matched, expr.WhenNotMatched: notMatched, expr.WhenNotMatchedBySource: bySource}[p.Kind],
-		cond: p.Condition, text: p.Text,
-		action: [...]action{expr.Update: actUpdate, expr.Delete: actDelete, expr.Insert: actInsert}[p.Action],
-		all:    p.Star, set: assignments(p.Set, p.Text),
-	}
-	m.st.clauses = append(m.st.clauses, c)
+	m.st.clauses = append(m.st.clauses, &clause{
+		kind: p.Kind, action: p.Action, cond: p.Condition, text: p.Text,
+		all: p.Star, set: assignments(p.Set, p.Text),
+	})
 	return m
 }
 

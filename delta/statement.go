@@ -34,34 +34,23 @@ type statement struct {
 	where string // of a replacement: which rows are replaced
 }
 
-type clauseKind uint8
-
+// The kinds of clauses by the rows they are about, and what they do.
 const (
-	matched    clauseKind = iota // a row of the table, and a source row
-	notMatched                   // a source row
-	bySource                     // a row of the table
+	matched    = expr.WhenMatched            // a row of the table, and a source row
+	notMatched = expr.WhenNotMatched         // a source row
+	bySource   = expr.WhenNotMatchedBySource // a row of the table
+
+	actUpdate = expr.Update
+	actDelete = expr.Delete
+	actInsert = expr.Insert
 )
-
-func (k clauseKind) String() string {
-	return [...]string{"WHEN MATCHED", "WHEN NOT MATCHED", "WHEN NOT MATCHED BY SOURCE"}[k]
-}
-
-type action uint8
-
-const (
-	actUpdate action = iota
-	actDelete
-	actInsert
-)
-
-func (a action) String() string { return [...]string{"update", "delete", "insert"}[a] }
 
 // A clause says what becomes of some rows.
 type clause struct {
-	kind   clauseKind
+	kind   expr.ClauseKind
 	cond   expr.Expr // nil: always
 	text   string    // as it was written, for the positions in errors
-	action action
+	action expr.ClauseAction
 	all    bool // UPDATE SET *, INSERT *
 	set    []assignment
 	// insert, of a matched clause that updates, adds the source row as well: the
@@ -113,7 +102,7 @@ func (st *statement) check() error {
 	return nil
 }
 
-func (st *statement) has(kind clauseKind) bool {
+func (st *statement) has(kind expr.ClauseKind) bool {
 	for _, c := range st.clauses {
 		if c.kind == kind {
 			return true
@@ -143,7 +132,7 @@ func (c *clause) String() string {
 	if c.cond != nil {
 		fmt.Fprintf(&b, " AND %v", c.cond)
 	}
-	b.WriteString(" THEN " + strings.ToUpper(c.action.String()))
+	b.WriteString(" THEN " + c.action.String())
 	if c.all {
 		b.WriteString(" *")
 	}
@@ -194,7 +183,7 @@ func (st *statement) parameters() map[string]string {
 	}
 	by := [3][]predicate{{}, {}, {}}
 	for _, c := range st.clauses {
-		p := predicate{Action: c.action.String()}
+		p := predicate{Action: strings.ToLower(c.action.String())}
 		if c.cond != nil {
 			p.Predicate = c.cond.String()
 		}
@@ -204,7 +193,7 @@ func (st *statement) parameters() map[string]string {
 	if st.on != nil {
 		on = append(on, st.on.String())
 	}
-	list := func(k clauseKind) string {
+	list := func(k expr.ClauseKind) string {
 		b, err := json.Marshal(by[k])
 		if err != nil {
 			return `"[]"`
