@@ -20,6 +20,7 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"github.com/deltalog/deltalog/txlog/logstore"
+	"github.com/deltalog/deltalog/txlog/logstore/localstore"
 )
 
 func TestMain(m *testing.M) {
@@ -27,10 +28,13 @@ func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0)))
 	Main(m, func(location string) (logstore.Store, error) {
 		kind, dir, _ := strings.Cut(location, ":")
-		if kind == "naive" {
+		switch kind {
+		case "naive":
 			return &naive{dir}, nil
+		case "fileblob":
+			return openFileBlob(dir)
 		}
-		return openFileBlob(dir)
+		return nil, fmt.Errorf("no such store: %s", location)
 	})
 }
 
@@ -181,4 +185,47 @@ func requireTwoWinners(t *testing.T, failures []Failure) {
 	require.NotEmpty(t, failures, "the race did not find the race")
 	require.Contains(t, failures[0].Message, "writers that put")
 	t.Log(failures[0])
+}
+
+// storeEnv says which store TestStoreUnderTest is given, in a process of its own.
+const storeEnv = "STORETEST_STORE_UNDER_TEST"
+
+// TestStoreUnderTest is a store author's test. TestAuthorsUnderstand looks at
+// what go test prints when the store is not what its author thinks.
+func TestStoreUnderTest(t *testing.T) {
+	rounds := 8000
+	open := func(dir string) (logstore.Store, error) { return &naive{dir}, nil }
+	switch os.Getenv(storeEnv) {
+	case "fileblob":
+		open = func(dir string) (logstore.Store, error) { return openFileBlob(dir) }
+	case "":
+		open = func(dir string) (logstore.Store, error) { return localstore.Open(dir, nil) }
+		rounds = 20
+	}
+	h := inDirs(t, open)
+	h.Rounds = rounds
+	if os.Getenv(storeEnv) == "" {
+		h.Command, h.OneProcess = nil, "the worker of this binary opens the broken stores"
+	}
+	Run(t, h)
+}
+
+// What go test says to the author of a store that is not safe: the promise, what
+// was seen, and what follows.
+func TestAuthorsUnderstand(t *testing.T) {
+	for _, store := range []string{"naive", "fileblob"} {
+		c := exec.Command(os.Args[0], "-test.run=^TestStoreUnderTest$/^(race_of_writers|list_order_in_directories)$")
+		c.Env = append(os.Environ(), storeEnv+"="+store)
+		out, err := c.CombinedOutput()
+		require.Error(t, err, "%s passed:\n%s", store, out)
+		for _, want := range []string{
+			"the store broke a promise",
+			"promise: of any number of goroutines that put one name at once with IfAbsent exactly one is told that it won",
+			"seen:    ", "writers that put", "were told that they had won",
+			"follows: two writers are both told that their commit is the next version, and one of the two is lost",
+		} {
+			require.Contains(t, string(out), want, store)
+		}
+		t.Logf("%s:\n%s", store, out)
+	}
 }
