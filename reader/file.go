@@ -41,7 +41,7 @@ func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 	got, err := io.ReadFull(r, buf)
 	in.s.metrics.bytes.Add(int64(got))
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("the object ends before byte %d, the log says that it has %d bytes", off+n, in.size)
+		return nil, damaged(fmt.Errorf("the object ends before byte %d, the log says that it has %d bytes", off+n, in.size))
 	}
 	return buf, err
 }
@@ -74,12 +74,18 @@ func (s *Scan) wrap(add *txlog.AddFile, err error) error {
 		return nil
 	}
 	hint := ""
+	if bad := (*pqread.CorruptError)(nil); errors.As(err, &bad) {
+		err = damaged(err)
+	}
 	if errors.Is(err, logstore.ErrNotExist) {
 		hint = "; the file is gone, though version %d of the table needs it: it was deleted by hand, or vacuumed while this version was still in use"
 		hint = fmt.Sprintf(hint, s.snap.Version())
 	}
 	return fmt.Errorf("reader: %s: file %s: %w%s", s.snap.Store().URL(), add.Path, err, hint)
 }
+
+// damaged says of an error that bytes in storage are wrong.
+func damaged(err error) error { return fmt.Errorf("%w: %w", txlog.ErrCorrupt, err) }
 
 // openFile reads the footer and the deletion vector. A nil fileScan means that no
 // row of the file is wanted.
@@ -196,7 +202,11 @@ func (s *Scan) deletionVector(ctx context.Context, add *txlog.AddFile, rows int6
 		desc.Offset = *d.Offset
 	}
 	if d.StorageType == dv.StorageInline {
-		return desc.Inline(rows)
+		b, err := desc.Inline(rows)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		return b, nil
 	}
 	root := s.snap.Store().URL()
 	name, err := desc.Key(func(uri string) (string, error) { return txlog.ObjectName(root, uri) })
@@ -205,7 +215,7 @@ func (s *Scan) deletionVector(ctx context.Context, add *txlog.AddFile, rows int6
 	}
 	off, n, err := desc.Span(rows)
 	if err != nil {
-		return nil, err
+		return nil, damaged(err)
 	}
 	s.metrics.requests.Add(1)
 	r, err := s.snap.Store().ReadRange(ctx, name, off, n)
@@ -220,7 +230,7 @@ func (s *Scan) deletionVector(ctx context.Context, add *txlog.AddFile, rows int6
 	}
 	b, err := desc.Decode(framed, rows)
 	if err != nil {
-		return nil, fmt.Errorf("deletion vector %s: %w", name, err)
+		return nil, fmt.Errorf("deletion vector %s: %w", name, damaged(err))
 	}
 	return b, nil
 }
