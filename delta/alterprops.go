@@ -77,7 +77,7 @@ func settable(snap *txlog.Snapshot, k, v string) error {
 	case k == mappingMode:
 		return remappable(snap, v)
 	}
-	return nil
+	return txlog.CheckProperty(k, v)
 }
 
 // remappable allows none → name, which is about names only: the files that are there

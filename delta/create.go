@@ -129,6 +129,11 @@ func (t *Table) define(s *schema.Struct, o *CreateOptions) (*txlog.Protocol, *tx
 	if props == nil {
 		props = map[string]string{}
 	}
+	for _, k := range slices.Sorted(maps.Keys(props)) {
+		if err := txlog.CheckProperty(k, props[k]); err != nil {
+			return nil, nil, err
+		}
+	}
 	mode, err := schema.ParseMappingMode(strings.ToLower(props["delta.columnMapping.mode"]))
 	if err != nil {
 		return nil, nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -237,6 +238,81 @@ func (p Properties) interval(key string, otherwise time.Duration) time.Duration 
 		return otherwise
 	}
 	return d
+}
+
+// A meaning reads a property's value, and says what is wrong with it.
+type meaning func(v string) error
+
+// meanings are the properties whose values are read here, with what they may be.
+var meanings = map[string]meaning{
+	"delta.appendOnly":                           isBoolean,
+	"delta.checkpointInterval":                   isCount(1),
+	"delta.checkpointPolicy":                     isOneOf("classic", "v2"),
+	"delta.checkpoint.writeStatsAsJson":          isBoolean,
+	"delta.checkpoint.writeStatsAsStruct":        isBoolean,
+	"delta.columnMapping.mode":                   isOneOf("none", "name", "id"),
+	"delta.dataSkippingNumIndexedCols":           isCount(-1),
+	"delta.dataSkippingStringPrefixLength":       isCount(1),
+	"delta.deletedFileRetentionDuration":         isInterval,
+	"delta.enableChangeDataFeed":                 isBoolean,
+	"delta.enableDeletionVectors":                isBoolean,
+	"delta.enableExpiredLogCleanup":              isBoolean,
+	"delta.enableInCommitTimestamps":             isBoolean,
+	"delta.enableRowTracking":                    isBoolean,
+	"delta.enableTypeWidening":                   isBoolean,
+	"delta.inCommitTimestampEnablementTimestamp": isCount(0),
+	"delta.inCommitTimestampEnablementVersion":   isCount(0),
+	"delta.isolationLevel":                       isOneOf("Serializable", "WriteSerializable", "SnapshotIsolation"),
+	"delta.logRetentionDuration":                 isInterval,
+	"delta.randomPrefixLength":                   isCount(1),
+	"delta.randomizeFilePrefixes":                isBoolean,
+	"delta.rowTrackingSuspended":                 isBoolean,
+	"delta.setTransactionRetentionDuration":      isInterval,
+	"delta.targetFileSize":                       func(v string) error { _, err := parseSize(v); return err },
+}
+
+// CheckProperty says what is wrong with a value that a property is to be given.
+// Readers take the default in its place, so that it would do nothing. Properties
+// that this package does not read may have any value.
+func CheckProperty(key, value string) error {
+	m, ok := meanings[key]
+	if !ok {
+		for k := range meanings {
+			if strings.EqualFold(k, key) {
+				return fmt.Errorf("property %s is written %s", key, k)
+			}
+		}
+		return nil
+	}
+	if err := m(value); err != nil {
+		return fmt.Errorf("property %s: %w", key, err)
+	}
+	return nil
+}
+
+func isBoolean(v string) error { return isOneOf("true", "false")(v) }
+
+func isOneOf(words ...string) meaning {
+	return func(v string) error {
+		if slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, v) }) {
+			return nil
+		}
+		return fmt.Errorf("%q is not %s", v, strings.Join(words, " or "))
+	}
+}
+
+func isCount(least int64) meaning {
+	return func(v string) error {
+		if n, err := strconv.ParseInt(v, 10, 64); err != nil || n < least {
+			return fmt.Errorf("%q is no whole number from %d on", v, least)
+		}
+		return nil
+	}
+}
+
+func isInterval(v string) error {
+	_, err := parseInterval(v)
+	return err
 }
 
 // check refuses values that a writer must not guess the meaning of.

@@ -90,3 +90,33 @@ func TestSizes(t *testing.T) {
 		require.Error(t, err, in)
 	}
 }
+
+// A value that readers would not understand is refused before it is stored; one
+// that is accepted is what its accessor returns.
+func TestPropertiesThatWouldDoNothing(t *testing.T) {
+	for key, bad := range map[string][]string{
+		"delta.checkpointInterval":                   {"abc", "0", "-1", "1.5", ""},
+		"delta.appendOnly":                           {"yes", "", "1"},
+		"delta.checkpointPolicy":                     {"v3"},
+		"delta.columnMapping.mode":                   {"names"},
+		"delta.dataSkippingNumIndexedCols":           {"-2", "all"},
+		"delta.logRetentionDuration":                 {"30", "1 month", "days 7"},
+		"delta.setTransactionRetentionDuration":      {"-1 days"},
+		"delta.targetFileSize":                       {"big", "-1"},
+		"delta.isolationLevel":                       {"ReadCommitted"},
+		"delta.CheckpointInterval":                   {"5"},
+		"delta.enableDeletionvectors":                {"true"},
+		"delta.inCommitTimestampEnablementTimestamp": {"today"},
+	} {
+		for _, v := range bad {
+			require.ErrorContains(t, CheckProperty(key, v), key, "%q", v)
+		}
+	}
+	for key, good := range map[string]string{
+		"delta.checkpointInterval": "5", "delta.appendOnly": "TRUE", "delta.checkpointPolicy": "v2", "delta.columnMapping.mode": "Name",
+		"delta.dataSkippingNumIndexedCols": "-1", "delta.logRetentionDuration": "interval 30 days", "delta.targetFileSize": "128mb",
+		"delta.isolationLevel": "serializable", "delta.unknown": "?", "mine": "", "delta.constraints.x": "a > 1",
+	} {
+		require.NoError(t, CheckProperty(key, good), "%s = %s", key, good)
+	}
+}
