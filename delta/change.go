@@ -12,6 +12,7 @@ import (
 
 	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/internal/join"
+	"github.com/deltalog/deltalog/reader"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/schema"
 )
@@ -125,6 +126,7 @@ type change struct {
 	last     []join.Order    // of Dedupe
 	where    *expr.Predicate // of a replacement, on the rows written
 	moved    progress
+	tails    *reader.Tails
 }
 
 func (t *Table) newChange(st *statement, rows Source, o *ChangeOptions) *change {
@@ -138,6 +140,7 @@ func (t *Table) newChange(st *statement, rows Source, o *ChangeOptions) *change 
 	c.opts = &expr.Options{Now: t.opts.Env.Now()}
 	c.counts = &RowCounts{}
 	c.res.Rows = c.counts
+	c.tails = reader.NewTails(c.maxMemory() / 16)
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 )
@@ -86,5 +88,28 @@ func filesAtOnce(t *testing.T) {
 		if note == 1 {
 			require.Greater(t, st.most, 4)
 		}
+	}
+}
+
+// The footer of a file is read once by an operation, however often it looks at the
+// file: for bloom filters, for keys, for the rows.
+func TestFootersAreReadOnce(t *testing.T) {
+	st := memstore.New(nil)
+	changeBase(t, st, "mem://", sweptCow)
+	fs := faultstore.New(st, nil)
+	tbl, err := delta.Open(t.Context(), "mem://", &delta.Options{Store: fs, Env: virtual("footers")})
+	require.NoError(t, err)
+	res, err := tbl.Merge(stocks(t, changeSourceRows())).OnColumns("id").Upsert().Run(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), res.Rows.FilesScanned)
+	reads := map[string]int{}
+	for _, c := range fs.Trace() {
+		if c.Verb == logstore.VerbReadRange && strings.HasPrefix(c.Name, "part-") {
+			reads[c.Name]++
+		}
+	}
+	require.Len(t, reads, 2)
+	for name, n := range reads {
+		require.Equal(t, 1, n, "%s is smaller than what is read of a file's end at first", name)
 	}
 }

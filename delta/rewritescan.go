@@ -72,7 +72,7 @@ func (r *rewrite) names(used []bool) []string {
 func (r *rewrite) scan(columns []string, where expr.Expr) (*reader.Scan, error) {
 	o := &reader.Options{
 		Columns: columns, Names: r.b.st.target, Now: r.c.opts.Now,
-		Parallel: r.workers(), MaxMemory: r.c.maxMemory() / 4, Env: r.c.t.opts.Env,
+		Parallel: r.workers(), MaxMemory: r.c.maxMemory() / 4, Tails: r.c.tails, Env: r.c.t.opts.Env,
 	}
 	if where != nil && where != expr.True {
 		o.Where = reader.Where(where)

@@ -30,7 +30,11 @@ type input struct {
 
 func (in *input) Size() int64 { return in.size }
 
+// ReadRange returns bytes that the caller must not change.
 func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
+	if kept := in.s.opts.Tails.find(in.name, off, n); kept != nil {
+		return kept, nil
+	}
 	in.s.metrics.requests.Add(1)
 	r, err := in.s.snap.Store().ReadRange(ctx, in.name, off, n)
 	if err != nil {
@@ -42,6 +46,9 @@ func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 	in.s.metrics.bytes.Add(int64(got))
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, damaged(fmt.Errorf("the object ends before byte %d, the log says that it has %d bytes", off+n, in.size))
+	}
+	if err == nil && off+n == in.size {
+		in.s.opts.Tails.keep(in.name, off, buf)
 	}
 	return buf, err
 }

@@ -49,6 +49,8 @@ type Options struct {
 	// Now is the time of the operation, for current_date and current_timestamp in
 	// Where. Default: the clock's.
 	Now time.Time
+	// Tails is shared by scans that look at the same files. Nil: nothing is kept.
+	Tails *Tails
 
 	Env *txlog.Env
 }
