@@ -1,0 +1,72 @@
+// Command mutants runs planted mistakes against the tests that must notice them,
+// and writes the table of them.
+//
+//	go run ./conformance/mutants/cmd/mutants             all of them
+//	go run ./conformance/mutants/cmd/mutants -run PART   those whose names contain PART
+//	go run ./conformance/mutants/cmd/mutants -doc FILE   only writes the table
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/deltalog/deltalog/conformance/mutants"
+)
+
+func main() {
+	part := flag.String("run", "", "only mutants whose names contain this")
+	doc := flag.String("doc", "", "write the table to this file, and run nothing")
+	verbose := flag.Bool("v", false, "also say how those that were killed were noticed")
+	flag.Parse()
+	if err := run(*part, *doc, *verbose); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(part, doc string, verbose bool) error {
+	all := mutants.All()
+	if doc != "" {
+		return os.WriteFile(doc, []byte(mutants.Doc(all)), 0o644)
+	}
+	root, err := mutants.Root()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	start := time.Now()
+	ctx := context.Background()
+	all = slices.DeleteFunc(all, func(m mutants.Mutant) bool { return !strings.Contains(m.Name, part) })
+	b, err := mutants.Build(ctx, root, dir, all)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("built in %.0f s\n", time.Since(start).Seconds())
+	if err := b.Neutral(ctx, all); err != nil {
+		return err
+	}
+	fmt.Printf("with none switched on all of their tests pass, after %.0f s\n", time.Since(start).Seconds())
+	alive := 0
+	b.Run(ctx, all, func(v mutants.Verdict) {
+		if !v.Killed {
+			alive++
+			fmt.Printf("ALIVE  %5.1fs %s (%s): %s\n", v.Took.Seconds(), v.Mutant.Name, v.Mutant.Killer, v.Why)
+		} else if verbose {
+			fmt.Printf("killed %5.1fs %s: %s\n", v.Took.Seconds(), v.Mutant.Name, v.Why)
+		}
+	})
+	fmt.Printf("%d mutants, %d killed, %.0f s\n", len(all), len(all)-alive, time.Since(start).Seconds())
+	if alive > 0 {
+		return fmt.Errorf("%d mutants survived", alive)
+	}
+	return nil
+}

@@ -1,0 +1,4 @@
+package mutants
+
+// conflicts are to be written.
+var conflicts []Mutant

@@ -1,0 +1,4 @@
+package mutants
+
+// keys are to be written.
+var keys []Mutant

@@ -1,0 +1,4 @@
+package mutants
+
+// logs are to be written.
+var logs []Mutant

@@ -1,0 +1,4 @@
+package mutants
+
+// rows are to be written.
+var rows []Mutant

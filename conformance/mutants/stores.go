@@ -1,0 +1,4 @@
+package mutants
+
+// stores are to be written.
+var stores []Mutant

@@ -1,0 +1,4 @@
+package mutants
+
+// tables are to be written.
+var tables []Mutant
