@@ -27,8 +27,9 @@ func init() {
 }
 
 // A Table is a handle on a table, or on one that its first write makes: see
-// [OpenOrCreate]. It remembers the newest version that it has seen, so that writes
-// through one handle need no look at the log first. It is safe for concurrent use.
+// [OpenOrCreate]. It remembers the newest version that it has seen, so that appends
+// and replacements without a key need no look at the log first. It is safe for
+// concurrent use.
 type Table struct {
 	store logstore.Store
 	opts  Options

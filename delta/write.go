@@ -170,12 +170,20 @@ func (w *write) wrap(err error) error {
 // look makes sure, before the write begins, that a table that was not there is
 // still not there, and that numbers of identity columns are likely to be free.
 // Nothing else is looked up: what is newer than the handle knows the commit finds
-// by itself.
+// by itself, unless the write may end without one.
 func (w *write) look(ctx context.Context) (err error) {
-	if w.makes() || hasIdentity(w.snap) {
+	if w.makes() || hasIdentity(w.snap) || w.judges() {
 		w.snap, err = w.t.latest(ctx)
 	}
 	return err
+}
+
+// judges reports whether the write draws conclusions from what the table holds now
+// that no commit may ever test: that there is nothing to empty, that the key's last
+// use is this work, or that another use came after this one began.
+func (w *write) judges() bool {
+	k := w.o.key(w.op, 0)
+	return w.o.OnEmpty == EmptyTruncate || k != nil && !k.Sequence && !w.o.ContentKey && k.OnReplay == txlog.ReplayReplace
 }
 
 // makes reports whether the write makes the table.
