@@ -84,6 +84,9 @@ func (t *Table) alterOnce(ctx context.Context, op operation, o *AlterOptions, re
 		return err
 	}
 	if a == nil {
+		if err := snap.Flush(ctx); err != nil {
+			return err
+		}
 		res.State, res.Version = NoOp, snap.Version()
 		return nil
 	}

@@ -311,11 +311,7 @@ func (c *change) usedUp(ctx context.Context, content int64, known bool) (bool, e
 	if prior == nil {
 		return false, nil
 	}
-	done, at, err := c.snap.CheckKey(ctx, k)
-	if done {
-		c.res.State, c.res.Version = AlreadyApplied, at
-	}
-	return done, err
+	return c.res.found(c.snap.CheckKey(ctx, k))
 }
 
 // guard applies the limits on what the source holds.
@@ -387,10 +383,7 @@ func (c *change) again(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if k := c.key(c.digest()); k != nil { // first: if the work is there, nothing else matters
-		done, at, err := snap.CheckKey(ctx, k)
-		if done {
-			c.res.State, c.res.Version = AlreadyApplied, at
-		}
+		done, err := c.res.found(snap.CheckKey(ctx, k))
 		if done || err != nil {
 			return done, err
 		}

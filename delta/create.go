@@ -56,7 +56,7 @@ func (t *Table) create(ctx context.Context, s *schema.Struct, o *CreateOptions) 
 	switch {
 	case err == nil && o.IfNotExists:
 		t.snap = snap
-		return nil
+		return snap.Flush(ctx)
 	case err == nil:
 		return fmt.Errorf("%w, at version %d", ErrTableExists, snap.Version())
 	case !errors.Is(err, ErrTableNotFound):
@@ -72,7 +72,9 @@ func (t *Table) create(ctx context.Context, s *schema.Struct, o *CreateOptions) 
 	txn.Add(proto, meta)
 	res, err := txn.Commit(ctx)
 	if errors.Is(err, ErrTableExists) && o.IfNotExists {
-		t.snap, err = txlog.Load(ctx, t.store, t.loadOptions())
+		if t.snap, err = txlog.Load(ctx, t.store, t.loadOptions()); err == nil {
+			err = t.snap.Flush(ctx)
+		}
 		return err
 	}
 	t.saw(res.Snapshot)

@@ -47,6 +47,17 @@ func (r *Result) commit(c *txlog.CommitResult, err error) {
 	r.Retryable = retryable(r.State, err, r.Key != "")
 }
 
+// found takes what a look for the key gave: the work is done, in version at, or not.
+func (r *Result) found(done bool, at Version, err error) (bool, error) {
+	switch {
+	case errors.Is(err, ErrCommitUnknown):
+		r.State, r.Version = Unknown, at
+	case done:
+		r.State, r.Version = AlreadyApplied, at
+	}
+	return done, err
+}
+
 // retryable says whether the same call may succeed later, and is safe to make.
 func retryable(s State, err error, keyed bool) bool {
 	if err == nil {

@@ -185,6 +185,9 @@ func (t *Table) Lookup(ctx context.Context, key string) (*Applied, error) {
 		return nil, err
 	}
 	v, err := txlog.FindTxn(ctx, s, txn)
+	if err == nil {
+		err = s.Flush(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

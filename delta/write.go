@@ -319,11 +319,7 @@ func (w *write) replayed(ctx context.Context, src Source) (done bool, err error)
 		}
 		k = w.o.key(w.op, w.digest(out))
 	}
-	done, at, err := w.snap.CheckKey(ctx, k)
-	if done {
-		w.res.State, w.res.Version = AlreadyApplied, at
-	}
-	return done, err
+	return w.res.found(w.snap.CheckKey(ctx, k))
 }
 
 // load reads the source once: into files, or only to count and digest its rows.

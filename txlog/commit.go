@@ -82,8 +82,7 @@ func (c *committer) begin(ctx context.Context) (done bool, err error) {
 	if k := t.opts.Key; k != nil {
 		done, at, err := c.snap.CheckKey(ctx, k)
 		if err != nil || done {
-			c.applied(done, at)
-			return done, err
+			return c.applied(done, at, err)
 		}
 	}
 	if err := CheckWrite(c.snap.Protocol(), c.snap.Metadata()); err != nil {
@@ -103,16 +102,24 @@ func (c *committer) begin(ctx context.Context) (done bool, err error) {
 	}
 	c.check = newConflictCheck(t, t.opts.Isolation)
 	if t.empty() {
+		if err := c.snap.Flush(ctx); err != nil {
+			return false, err
+		}
 		c.res.State, c.res.Version, c.res.Snapshot = NoOp, c.snap.Version(), c.snap
 		return true, nil
 	}
 	return false, nil
 }
 
-func (c *committer) applied(done bool, at Version) {
-	if done {
+// applied is what a look for the key gave: the work is done, at a version, or not.
+func (c *committer) applied(done bool, at Version, err error) (bool, error) {
+	switch {
+	case errors.Is(err, ErrCommitUnknown):
+		c.res.State, c.res.Version = Unknown, at
+	case done:
 		c.res.State, c.res.Version = AlreadyApplied, at
 	}
+	return done, err
 }
 
 // put gets version v for body. A nil winner means that body is version v;
@@ -130,6 +137,9 @@ func (c *committer) put(ctx context.Context, v Version, body []byte) (winner *Co
 			return nil, nil
 		}
 		switch {
+		case errors.Is(err, logstore.ErrNotDurable):
+			// It is there, and may not be there tomorrow: nobody is told that it is.
+			return nil, c.unknown(v, err)
 		case errors.Is(err, logstore.ErrUnavailable):
 			// Not carried out: nothing new to find out.
 		case definite(err):
@@ -145,8 +155,7 @@ func (c *committer) put(ctx context.Context, v Version, body []byte) (winner *Co
 			w, mine, rerr := c.readBack(ctx, v, body)
 			switch {
 			case mine:
-				c.res.Recovered = true
-				return nil, nil
+				return nil, c.recovered(ctx, v)
 			case w != nil:
 				return w, nil
 			case errors.Is(rerr, ErrCorrupt):
@@ -201,8 +210,7 @@ func (c *committer) settle(ctx context.Context, v Version, body []byte, open boo
 		w, mine, err := c.readBack(ctx, v, body)
 		switch {
 		case mine:
-			c.res.Recovered = true
-			return nil, nil
+			return nil, c.recovered(ctx, v)
 		case w != nil, errors.Is(err, ErrCorrupt):
 			return nil, fmt.Errorf("version %d belongs to another commit: %w", v, cause)
 		}
@@ -212,6 +220,30 @@ func (c *committer) settle(ctx context.Context, v Version, body []byte, open boo
 			return nil, c.unknown(v, errors.Join(cause, err))
 		}
 	}
+}
+
+// recovered is for a body that was found as version v after the store had not
+// said so.
+func (c *committer) recovered(ctx context.Context, v Version) error {
+	c.res.Recovered = true
+	if err := flushed(ctx, c.t.store, v); err != nil {
+		return c.unknown(v, err)
+	}
+	return nil
+}
+
+// flushed makes sure that a version that was found in the log stays there, before
+// anybody is told to rely on it: its writer may have been killed before it was
+// flushed, or may be about to flush it.
+func flushed(ctx context.Context, store logstore.Store, v Version) error {
+	if v == NoVersion {
+		return nil // so old that it is no longer in the log
+	}
+	err := logstore.Flush(ctx, store, commitPath(v))
+	if errors.Is(err, logstore.ErrNotExist) {
+		return nil // cleaned up since
+	}
+	return err
 }
 
 func (c *committer) unknown(v Version, err error) error {
@@ -242,7 +274,7 @@ func (c *committer) rebase(ctx context.Context, winner *Commit) (done bool, err 
 	}
 	// The key first, over all of them: if the work is there, no conflict matters.
 	if k := c.t.opts.Key; k != nil {
-		if done, err := c.replayed(k, winners); done || err != nil {
+		if done, err := c.replayed(ctx, k, winners); done || err != nil {
 			return done, err
 		}
 	}
@@ -283,17 +315,17 @@ func (c *committer) next(ctx context.Context, v Version) (*Commit, error) {
 // replayed looks for the key in commits made since this transaction looked it
 // up. Equal content anywhere wins over other content: the work has been applied,
 // whatever came after it.
-func (c *committer) replayed(k *Key, winners []*Commit) (done bool, err error) {
+func (c *committer) replayed(ctx context.Context, k *Key, winners []*Commit) (done bool, err error) {
 	for i := len(winners) - 1; i >= 0; i-- {
 		for _, a := range winners[i].Actions {
 			s, ok := a.(*SetTransaction)
 			if !ok || s.AppID != k.AppID {
 				continue
 			}
-			d, e := k.replay(s.Version, winners[i].Version, true)
+			at := winners[i].Version
+			d, e := k.replay(s.Version, at, true)
 			if d {
-				c.applied(true, winners[i].Version)
-				return true, nil
+				return c.applied(k.found(ctx, c.t.store, at))
 			}
 			if err == nil {
 				err = e

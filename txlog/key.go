@@ -118,8 +118,9 @@ func (k *Key) replay(prior int64, at Version, fenced bool) (done bool, err error
 
 // CheckKey tells, without writing anything, whether work under k is in the table
 // that s shows: done is true, with the commit that holds it, if it is. It
-// returns the [*KeyError] that a commit would return. A replay costs one listing
-// and a few reads, to find the commit; the first use costs none.
+// returns the [*KeyError] that a commit would return, and a [*CommitUnknownError]
+// if the work is there, but perhaps not after a power cut. A replay costs one
+// listing and a few reads, to find the commit; the first use costs none.
 func (s *Snapshot) CheckKey(ctx context.Context, k *Key) (done bool, at Version, err error) {
 	if err := k.validate(); err != nil {
 		return false, NoVersion, err
@@ -139,8 +140,17 @@ func (s *Snapshot) CheckKey(ctx context.Context, k *Key) (done bool, at Version,
 	}
 	if ke != nil {
 		ke.Version = at
+		return false, at, err
 	}
-	return done, at, err
+	return k.found(ctx, s.store, at)
+}
+
+// found says that the work is in the table, as version at, which then stays there.
+func (k *Key) found(ctx context.Context, store logstore.Store, at Version) (done bool, _ Version, err error) {
+	if err := flushed(ctx, store, at); err != nil {
+		return false, at, &CommitUnknownError{Version: at, Key: k.AppID, Err: err}
+	}
+	return true, at, nil
 }
 
 // FindTxn returns the version whose commit recorded txn, or NoVersion if that

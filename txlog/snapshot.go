@@ -172,6 +172,12 @@ func (s *Snapshot) Advance(c *Commit) (*Snapshot, error) {
 	return s.with(newLayer(c, c.Version, s.tail))
 }
 
+// Flush makes sure that the version survives a power cut. Whoever tells others to
+// rely on what is in it, or starts on it what lives elsewhere, calls it first: on a
+// local disk a version can be seen a moment before its writer has flushed it, and
+// for ever if the writer was killed. On other stores it does nothing.
+func (s *Snapshot) Flush(ctx context.Context) error { return flushed(ctx, s.store, s.version) }
+
 // Store returns the store that the table is in.
 func (s *Snapshot) Store() logstore.Store { return s.store }
 

@@ -214,6 +214,9 @@ type loud struct {
 	careful bool
 }
 
+// Unwrap returns the store without the log.
+func (l *loud) Unwrap() logstore.Store { return l.Store }
+
 // NeedsProbe says whether the store is to be tested before the first write.
 func (l *loud) NeedsProbe() bool { return l.careful }
 

@@ -327,6 +327,10 @@ func (s *Store) do(ctx context.Context, verb logstore.Verb, name string, size in
 // URL implements [logstore.Store].
 func (s *Store) URL() string { return s.inner.URL() }
 
+// Unwrap returns the inner store, for [logstore.Flush]: flushes are not calls that
+// a script sees.
+func (s *Store) Unwrap() logstore.Store { return s.inner }
+
 // Close implements [logstore.Store]. The inner store stays open: the next process
 // uses it.
 func (s *Store) Close() error { return nil }

@@ -75,6 +75,32 @@ type Store interface {
 	Close() error
 }
 
+// A Flusher is a Store that can show an object before it is known to survive a
+// power cut, namely while the Put or Close that made it has not returned, and
+// for ever if it was killed: the local file system does.
+type Flusher interface {
+	// Flush makes an object survive a power cut, whoever wrote it. A nil error
+	// says that it does.
+	Flush(ctx context.Context, name string) error
+}
+
+// Flush makes sure that an object which was found in a store, rather than written
+// by the caller, survives a power cut. It is to be called before others are told to
+// rely on it. It makes a request only of a [Flusher], also of one that is wrapped in
+// a store with a method Unwrap() Store.
+func Flush(ctx context.Context, s Store, name string) error {
+	for {
+		if f, ok := s.(Flusher); ok {
+			return f.Flush(ctx, name)
+		}
+		w, ok := s.(interface{ Unwrap() Store })
+		if !ok {
+			return nil
+		}
+		s = w.Unwrap()
+	}
+}
+
 // A Writer uploads one object in a stream.
 //
 // A Writer has one owner. Either Close or Abort must be called; Abort after Close
@@ -119,7 +145,8 @@ type ListOptions struct {
 // DefaultReadLimit is the largest object that Read returns unless told otherwise: 1 GiB.
 const DefaultReadLimit = 1 << 30
 
-// Errors to test with errors.Is. Each is definite: the request had no effect.
+// Errors to test with errors.Is. Each is definite: the request had no effect,
+// ErrNotDurable apart.
 var (
 	ErrNotExist   = errors.New("object does not exist")
 	ErrExist      = errors.New("object already exists")
@@ -134,6 +161,9 @@ var (
 	// before it was looked at, connection refused, conflict with a concurrent
 	// request on the same name); a retry may help.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrNotDurable: the request had its effect, but it is not known whether that
+	// survives a power cut. Sending it again does not help; a later [Flush] may.
+	ErrNotDurable = errors.New("written, but perhaps not for good")
 	// ErrUnsafe: the store does not keep the promise of IfAbsent (see Probe).
 	ErrUnsafe = errors.New("store does not honour conditional writes")
 )

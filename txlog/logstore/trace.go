@@ -116,6 +116,9 @@ type traced struct {
 
 func (t *traced) URL() string { return t.store.URL() }
 
+// Unwrap is for [Flush].
+func (t *traced) Unwrap() Store { return t.store }
+
 func (t *traced) Close() error { return t.store.Close() }
 
 func (t *traced) Read(ctx context.Context, name string, limit int64) ([]byte, error) {

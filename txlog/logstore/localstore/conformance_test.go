@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/conformance/storetest"
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -43,8 +44,8 @@ func openVariant(location string) (logstore.Store, error) {
 		s.named = true
 	case variantRename:
 		s.named = true
-		s.fault = func(op, _ string, call func() error) error {
-			if op == "link" {
+		s.hook = func(c diskcall.Call, call func() error) error {
+			if c.Op == "link" {
 				return syscall.EPERM
 			}
 			return call()

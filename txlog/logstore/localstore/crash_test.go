@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -54,11 +55,11 @@ func crashMain(job string) {
 		commitForEver(s)
 	}
 	local := s.(*Store)
-	inner, calls := local.fault, 0
-	local.fault = func(op, name string, call func() error) error {
+	inner, calls := local.hook, 0
+	local.hook = func(c diskcall.Call, call func() error) error {
 		do := call
 		if inner != nil {
-			do = func() error { return inner(op, name, call) }
+			do = func() error { return inner(c, call) }
 		}
 		calls++
 		if calls-1 != n {

@@ -1,6 +1,7 @@
 package localstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -27,7 +29,7 @@ func (s *Store) makeRoot() (*os.Root, error) {
 // each directory that gets a new entry.
 func (s *Store) makePath(path string) error {
 	mkdir := func() error {
-		return s.do("mkdir", path, func() error { return os.Mkdir(path, s.opts.DirMode) })
+		return s.do(diskcall.Call{Op: diskcall.Mkdir, Path: filepath.ToSlash(path)}, func() error { return os.Mkdir(path, s.opts.DirMode) })
 	}
 	err := mkdir()
 	if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && parent != path {
@@ -49,7 +51,7 @@ func (s *Store) syncPath(path string) error {
 	if s.opts.NoSync {
 		return nil
 	}
-	return s.do("sync dir", path, func() error {
+	return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: filepath.ToSlash(path)}, func() error {
 		dir, err := os.Open(path)
 		if err != nil {
 			return err
@@ -94,7 +96,7 @@ func (s *Store) makeDir(root *os.Root, name string) error {
 			}
 		}
 	}
-	err := s.do("mkdir", name, func() error { return root.Mkdir(name, s.opts.DirMode) })
+	err := s.do(diskcall.Call{Op: diskcall.Mkdir, Path: name}, func() error { return root.Mkdir(name, s.opts.DirMode) })
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -164,7 +166,31 @@ func (s *Store) syncParent(root *os.Root, name string) error {
 	if err := s.keepDir(root, parent, info); err != nil {
 		return err
 	}
-	return s.do("sync dir", parent, func() error { return syncDir(dir) })
+	return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: parent}, func() error { return syncDir(dir) })
+}
+
+// Flush implements [logstore.Flusher]. It flushes the directories on the way to an
+// object, and not its content: that was flushed before the object had its name.
+func (s *Store) Flush(ctx context.Context, name string) error {
+	if err := s.check(ctx, "flush", name); err != nil {
+		return err
+	}
+	if s.opts.NoSync {
+		return nil
+	}
+	err := s.inRoot(func(root *os.Root) error {
+		if _, err := root.Lstat(name); err != nil {
+			return err
+		}
+		dirName, _ := split(name)
+		dir, err := s.openDir(root, dirName)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: dirName}, func() error { return syncDir(dir) })
+	})
+	return s.wrap("flush", name, err)
 }
 
 // syncDir flushes a directory's entries. Windows has no such call.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -35,14 +37,18 @@ func opened(t *testing.T, variant string) *Store {
 // calls records the system calls that change something.
 func calls(s *Store) *[]string {
 	var trace []string
-	inner := s.fault
-	s.fault = func(op, name string, call func() error) error {
+	inner := s.hook
+	s.hook = func(c diskcall.Call, call func() error) error {
 		do := call
 		if inner != nil {
-			do = func() error { return inner(op, name, call) }
+			do = func() error { return inner(c, call) }
 		}
 		err := do()
-		line := op + " " + strings.ReplaceAll(name, s.path, "ROOT")
+		name := c.Path
+		if c.File != nil {
+			name = path.Base(name)
+		}
+		line := c.Op + " " + strings.ReplaceAll(name, s.path, "ROOT")
 		line = strings.ReplaceAll(line, filepath.Dir(s.path), "PARENT")
 		if err != nil {
 			line += " FAILED"
@@ -126,6 +132,24 @@ func TestNewDirectoriesAreFlushed(t *testing.T) {
 	}, *trace, "a directory above is flushed again only for a new entry")
 }
 
+// Flush makes what another process has written survive a power cut, and says when
+// it could not.
+func TestFlush(t *testing.T) {
+	s := opened(t, variantPlain)
+	require.ErrorIs(t, s.Flush(t.Context(), commitName), logstore.ErrNotExist)
+	require.NoError(t, act(s, "put"))
+	again, err := Open(s.path, nil)
+	require.NoError(t, err)
+	trace := calls(again)
+	require.NoError(t, again.Flush(t.Context(), commitName))
+	require.Equal(t, []string{"sync dir PARENT", "sync dir .", "sync dir _delta_log"}, *trace)
+	*trace = nil
+	require.NoError(t, logstore.Flush(t.Context(), logstore.Traced(again, func(logstore.Call) {}), commitName))
+	require.Equal(t, []string{"sync dir _delta_log"}, *trace)
+	again.hook = func(diskcall.Call, func() error) error { return syscall.EIO }
+	require.ErrorIs(t, again.Flush(t.Context(), commitName), syscall.EIO)
+}
+
 func TestLosersDoNotFlush(t *testing.T) {
 	s := opened(t, variantPlain)
 	require.NoError(t, act(s, "put"))
@@ -136,11 +160,11 @@ func TestLosersDoNotFlush(t *testing.T) {
 	// Another process takes the name while this one writes.
 	s = opened(t, variantPlain)
 	flushed := false
-	s.fault = func(op, _ string, call func() error) error {
-		if op == "write" {
+	s.hook = func(c diskcall.Call, call func() error) error {
+		if c.Op == "write" {
 			require.NoError(t, os.WriteFile(filepath.Join(s.path, commitName), nil, 0o640))
 		}
-		flushed = flushed || strings.HasPrefix(op, "sync file")
+		flushed = flushed || strings.HasPrefix(c.Op, "sync file")
 		return call()
 	}
 	require.ErrorIs(t, act(s, "put"), logstore.ErrExist)
@@ -153,8 +177,8 @@ func TestWritersOfOneNameTakeTurns(t *testing.T) {
 	s := opened(t, variantPlain)
 	flushing, goOn := make(chan struct{}), make(chan struct{})
 	var flushes atomic.Int32
-	s.fault = func(op, _ string, call func() error) error {
-		if op == "sync file" && flushes.Add(1) == 1 {
+	s.hook = func(c diskcall.Call, call func() error) error {
+		if c.Op == "sync file" && flushes.Add(1) == 1 {
 			close(flushing)
 			<-goOn
 		}
@@ -237,21 +261,21 @@ func TestEveryCallFails(t *testing.T) {
 func failAt(t *testing.T, variant, action string, n int, errno error, applied bool) bool {
 	t.Helper()
 	s := opened(t, variant)
-	inner, count, failed, outside := s.fault, 0, "", false
-	s.fault = func(op, name string, call func() error) error {
+	inner, count, failed, outside := s.hook, 0, "", false
+	s.hook = func(c diskcall.Call, call func() error) error {
 		do := call
 		if inner != nil {
-			do = func() error { return inner(op, name, call) }
+			do = func() error { return inner(c, call) }
 		}
-		if strings.HasPrefix(op, "sync") {
+		if strings.HasPrefix(c.Op, "sync") {
 			do = func() error { return nil } // a real flush only takes time here
 		}
 		count++
 		if count-1 != n {
 			return do()
 		}
-		failed, outside = op, filepath.IsAbs(name)
-		if op == "open temp" && errors.Is(errno, syscall.EEXIST) {
+		failed, outside = c.Op, filepath.IsAbs(c.Path)
+		if c.Op == "open temp" && errors.Is(errno, syscall.EEXIST) {
 			return errno // a name in use: another is tried
 		}
 		if applied {
@@ -321,7 +345,7 @@ func failAt(t *testing.T, variant, action string, n int, errno error, applied bo
 			}
 		}
 	}
-	s.fault = nil
+	s.hook = nil
 	if err != nil && !landed {
 		require.NoError(t, act(s, action), "%s: and then again", what)
 	}
@@ -333,12 +357,12 @@ func failAt(t *testing.T, variant, action string, n int, errno error, applied bo
 func TestRefusesWithoutAtomicNames(t *testing.T) {
 	for _, errno := range []error{syscall.EINVAL, syscall.ENOSYS, syscall.ENOTSUP} {
 		s := opened(t, variantRename)
-		inner := s.fault
-		s.fault = func(op, name string, call func() error) error {
-			if op == "rename" {
+		inner := s.hook
+		s.hook = func(c diskcall.Call, call func() error) error {
+			if c.Op == "rename" {
 				return errno
 			}
-			return inner(op, name, call)
+			return inner(c, call)
 		}
 		for _, action := range []string{"put", "write"} {
 			err := act(s, action)
@@ -357,8 +381,8 @@ func TestFallsBackToNamedFiles(t *testing.T) {
 	for _, op := range []string{"open anonymous", "link"} {
 		for _, errno := range []error{syscall.EOPNOTSUPP, syscall.ENOENT} {
 			s := opened(t, variantPlain)
-			s.fault = func(o, _ string, call func() error) error {
-				if o == op && !s.onlyNamed() {
+			s.hook = func(c diskcall.Call, call func() error) error {
+				if c.Op == op && !s.onlyNamed() {
 					return errno
 				}
 				return call()
@@ -372,8 +396,8 @@ func TestFallsBackToNamedFiles(t *testing.T) {
 	}
 	// A stream cannot be written again by the store, but by its caller.
 	s := opened(t, variantPlain)
-	s.fault = func(op, _ string, call func() error) error {
-		if op == "link" && !s.onlyNamed() {
+	s.hook = func(c diskcall.Call, call func() error) error {
+		if c.Op == "link" && !s.onlyNamed() {
 			return syscall.ENOENT
 		}
 		return call()
@@ -387,8 +411,8 @@ func TestFallsBackToNamedFiles(t *testing.T) {
 func TestLostReplyDoesNotStealAName(t *testing.T) {
 	for _, variant := range []string{variantPlain, variantNamed} {
 		s := opened(t, variant)
-		s.fault = func(op, _ string, call func() error) error {
-			if op == "link" {
+		s.hook = func(c diskcall.Call, call func() error) error {
+			if c.Op == "link" {
 				require.NoError(t, os.WriteFile(filepath.Join(s.path, commitName), []byte("theirs"), 0o640))
 				_ = call()
 				return syscall.EEXIST
@@ -409,9 +433,9 @@ func TestCancelAtEveryCall(t *testing.T) {
 			s := opened(t, variantPlain)
 			ctx, cancel := context.WithCancel(t.Context())
 			count, during := 0, ""
-			s.fault = func(op, _ string, call func() error) error {
+			s.hook = func(c diskcall.Call, call func() error) error {
 				if count++; count-1 == n {
-					during = op
+					during = c.Op
 					cancel()
 				}
 				return call()

@@ -33,6 +33,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -64,9 +65,9 @@ type Store struct {
 	closed  bool
 	named   bool // anonymous temporary files do not work here
 
-	// fault, in tests, stands between the store and each system call that changes
-	// something: it decides whether to make the call and what its result is.
-	fault func(op, name string, call func() error) error
+	// hook, in tests, stands between the store and each system call that changes
+	// something.
+	hook diskcall.Hook
 }
 
 // Open returns a store rooted at a directory. It makes no request: the directory
@@ -410,7 +411,7 @@ func (s *Store) remove(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	err = s.do("remove", name, func() error { return root.Remove(name) })
+	err = s.do(diskcall.Call{Op: diskcall.Remove, Path: name}, func() error { return root.Remove(name) })
 	if missing(err) {
 		return nil
 	}
@@ -428,10 +429,15 @@ func join(dir, base string) string {
 	return dir + "/" + base
 }
 
+// Intercept lets a hook stand between the store and each system call that changes
+// something: for tests of what a power cut, a full disk or a kill leaves. It is to
+// be called before the store is used.
+func (s *Store) Intercept(hook diskcall.Hook) { s.hook = hook }
+
 // do makes a system call that changes something.
-func (s *Store) do(op, name string, call func() error) error {
-	if s.fault != nil {
-		return s.fault(op, name, call)
+func (s *Store) do(c diskcall.Call, call func() error) error {
+	if s.hook != nil {
+		return s.hook(c, call)
 	}
 	return call()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -18,8 +19,9 @@ import (
 type pending struct {
 	s       *Store
 	root    *os.Root
+	name    string // that it will have
 	dirName string
-	base    string // the name it will have in the directory
+	base    string // the same, in the directory
 	dir     *os.File
 	file    *os.File
 	temp    string // its name until then, relative to the root; "" for none
@@ -43,7 +45,7 @@ func (s *Store) begin(name string, named bool) (*pending, error) {
 }
 
 func (s *Store) beginIn(root *os.Root, name string, named bool) (*pending, error) {
-	p := &pending{s: s, root: root}
+	p := &pending{s: s, root: root, name: name}
 	p.dirName, p.base = split(name)
 	var err error
 	if p.dir, err = s.openDir(root, p.dirName); err != nil {
@@ -56,13 +58,15 @@ func (s *Store) beginIn(root *os.Root, name string, named bool) (*pending, error
 	return p, nil
 }
 
-// name is the name that the file will have.
-func (p *pending) name() string { return join(p.dirName, p.base) }
+// do makes a system call about the file.
+func (p *pending) do(op string, data []byte, call func() error) error {
+	return p.s.do(diskcall.Call{Op: op, Path: p.name, Temp: p.temp, File: p, Data: data}, call)
+}
 
 func (p *pending) openTemp(named bool) error {
 	mode := p.s.opts.FileMode
 	if !named {
-		err := p.s.do("open anonymous", p.base, func() (err error) {
+		err := p.do(diskcall.OpenAnonymous, nil, func() (err error) {
 			p.file, err = openAnonymous(p.dir, mode)
 			return err
 		})
@@ -73,7 +77,7 @@ func (p *pending) openTemp(named bool) error {
 	}
 	for {
 		p.temp = join(p.dirName, p.s.tempName(p.base))
-		err := p.s.do("open temp", p.base, func() (err error) {
+		err := p.do(diskcall.OpenTemp, nil, func() (err error) {
 			p.file, err = p.root.OpenFile(p.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 			return err
 		})
@@ -125,7 +129,7 @@ func (p *pending) flush() error {
 	if p.s.opts.NoSync {
 		return nil
 	}
-	return p.s.do("sync file", p.base, p.file.Sync)
+	return p.do(diskcall.SyncFile, nil, p.file.Sync)
 }
 
 // taken returns an error if the name is in use. Link decides; a look beforehand
@@ -167,7 +171,7 @@ func (p *pending) publish() error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		// Not a bare ErrExist: a directory is no object.
-		if why := taken(p.root, p.name()); errors.Is(why, logstore.ErrRefused) {
+		if why := taken(p.root, p.name); errors.Is(why, logstore.ErrRefused) {
 			return why
 		}
 		return logstore.ErrExist
@@ -182,14 +186,14 @@ func (p *pending) publish() error {
 
 func (p *pending) link() error {
 	if p.temp == "" {
-		return p.s.do("link", p.base, func() error { return linkAnonymous(p.file, p.dir, p.base) })
+		return p.do(diskcall.Link, nil, func() error { return linkAnonymous(p.file, p.dir, p.base) })
 	}
-	err := p.s.do("link", p.base, func() error { return p.root.Link(p.temp, p.name()) })
+	err := p.do(diskcall.Link, nil, func() error { return p.root.Link(p.temp, p.name) })
 	if err == nil || !isNoLink(err) || p.has() {
 		return err
 	}
 	_, temp := split(p.temp)
-	err = p.s.do("rename", p.base, func() error { return renameNoReplace(p.dir, temp, p.base) })
+	err = p.do(diskcall.Rename, nil, func() error { return renameNoReplace(p.dir, temp, p.base) })
 	if err == nil {
 		p.temp = "" // there is nothing left to remove
 		return nil
@@ -208,7 +212,7 @@ func (p *pending) has() bool {
 	if err != nil {
 		return false
 	}
-	there, err := p.root.Lstat(p.name())
+	there, err := p.root.Lstat(p.name)
 	return err == nil && os.SameFile(mine, there)
 }
 
@@ -219,8 +223,8 @@ func (p *pending) settle() error {
 	if p.s.opts.NoSync {
 		return nil
 	}
-	if err := p.s.do("sync dir", p.dirName, func() error { return syncDir(p.dir) }); err != nil {
-		return fmt.Errorf("written and visible, but not known to survive a power cut: flush the directory: %s", err)
+	if err := p.s.do(diskcall.Call{Op: diskcall.SyncDir, Path: p.dirName}, func() error { return syncDir(p.dir) }); err != nil {
+		return fmt.Errorf("%w: flush the directory: %s", logstore.ErrNotDurable, err)
 	}
 	return nil
 }
@@ -235,7 +239,7 @@ func (p *pending) end() {
 func (p *pending) removeTemp() {
 	if p.temp != "" {
 		// One that cannot be removed is litter, which Sweep finds; not a failure.
-		_ = p.s.do("remove temp", p.base, func() error { return p.root.Remove(p.temp) })
+		_ = p.do(diskcall.RemoveTemp, nil, func() error { return p.root.Remove(p.temp) })
 		p.temp = ""
 	}
 }
@@ -306,9 +310,9 @@ func (s *Store) overwrite(ctx context.Context, name string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return s.notPublished(err)
 	}
-	err = s.do("replace", p.base, func() error { return p.root.Rename(p.temp, name) })
+	err = p.do(diskcall.Replace, nil, func() error { return p.root.Rename(p.temp, name) })
 	if err != nil && !p.has() {
-		if why := taken(p.root, p.name()); errors.Is(why, logstore.ErrRefused) {
+		if why := taken(p.root, p.name); errors.Is(why, logstore.ErrRefused) {
 			return why
 		}
 		return err
@@ -335,7 +339,7 @@ func (p *pending) fill(ctx context.Context, data []byte) error {
 }
 
 func (p *pending) write(data []byte) error {
-	return p.s.do("write", p.base, func() error {
+	return p.do(diskcall.Write, data, func() error {
 		_, err := p.file.Write(data)
 		return err
 	})
