@@ -25,6 +25,7 @@ const NoVersion = -1
 // Why an operation is refused; nothing has happened then.
 var (
 	ErrNoTable = errors.New("there is no table")
+	ErrByID    = errors.New("a table that is not there is made by whole partitions only")
 	ErrExists  = errors.New("the table exists")
 	ErrEmpty   = errors.New("no rows")
 	ErrOutside = errors.New("a row is outside of what is replaced")
@@ -88,7 +89,7 @@ func (t *Table) ApplySince(op Op, saw int64) (after *Table, e Effect, err error)
 		return t, none, ErrNoTable
 	}
 	if use, err := t.used(op, saw); err != nil {
-		return t, none, err
+		return t, none, errors.Join(err, op.valid(t)) // either of them is the truth
 	} else if use != nil {
 		return t, Effect{Outcome: AlreadyApplied, Version: use.Version}, nil
 	}
@@ -188,6 +189,9 @@ func (op Op) valid(t *Table) error {
 			}
 		}
 	case ReplaceWhere:
+		if t.Version == NoVersion && op.Where.ByID {
+			return ErrByID
+		}
 		for _, r := range op.Rows {
 			if !op.Where.Holds(r) {
 				return ErrOutside
@@ -208,84 +212,84 @@ func (op Op) key(r Row) string {
 	return fmt.Sprint(r.ID)
 }
 
-// fill makes a the table that t is after the operation, apart from keys and order,
+// fill makes t what from is after the operation, apart from keys and order,
 // and counts. It reports whether there was anything to do.
-func (a *Table) fill(t *Table, op Op, e *Effect) (changed bool) {
+func (t *Table) fill(from *Table, op Op, e *Effect) (changed bool) {
 	switch op.Kind {
 	case Create:
 		return true
 	case Append:
-		a.Rows = slices.Clone(t.Rows)
-		a.insert(op.Rows, e)
+		t.Rows = slices.Clone(from.Rows)
+		t.insert(op.Rows, e)
 	case ReplaceDynamic:
 		parts := map[string]bool{}
 		for _, r := range op.Rows {
 			parts[r.Part] = true
 		}
-		a.keep(t, e, func(r Row) bool { return !parts[r.Part] })
-		a.insert(op.Rows, e)
+		t.keep(from, e, func(r Row) bool { return !parts[r.Part] })
+		t.insert(op.Rows, e)
 	case ReplaceStatic:
-		a.keep(t, e, func(r Row) bool { return !slices.Contains(op.Parts, r.Part) })
-		a.insert(op.Rows, e)
+		t.keep(from, e, func(r Row) bool { return !slices.Contains(op.Parts, r.Part) })
+		t.insert(op.Rows, e)
 	case ReplaceWhere:
-		a.keep(t, e, func(r Row) bool { return !op.Where.Holds(r) })
-		a.insert(op.Rows, e)
+		t.keep(from, e, func(r Row) bool { return !op.Where.Holds(r) })
+		t.insert(op.Rows, e)
 	case Reload:
-		a.keep(t, e, func(Row) bool { return false })
-		a.insert(op.Rows, e)
+		t.keep(from, e, func(Row) bool { return false })
+		t.insert(op.Rows, e)
 	case Delete:
-		a.keep(t, e, func(r Row) bool { return !op.Where.Holds(r) })
+		t.keep(from, e, func(r Row) bool { return !op.Where.Holds(r) })
 	case InsertNew, Merge:
-		a.upsert(t, op, e)
+		t.upsert(from, op, e)
 	case Update:
-		a.Rows = slices.Clone(t.Rows)
-		for i, r := range a.Rows {
+		t.Rows = slices.Clone(from.Rows)
+		for i, r := range t.Rows {
 			if op.Where.Holds(r) && op.Add != 0 {
-				a.Rows[i].Qty += op.Add
+				t.Rows[i].Qty += op.Add
 				e.Updated++
 			}
 		}
 	case AddColumn:
-		a.Rows = t.Rows
-		if slices.Contains(t.Columns, op.Column) {
+		t.Rows = from.Rows
+		if slices.Contains(from.Columns, op.Column) {
 			return false
 		}
-		a.Columns = append(slices.Clip(t.Columns), op.Column)
+		t.Columns = append(slices.Clip(from.Columns), op.Column)
 		return true
 	case Optimize:
-		a.Rows = t.Rows
-		return len(t.Rows) > 0
+		t.Rows = from.Rows
+		return len(from.Rows) > 0
 	case Checkpoint, KeyOnly:
-		a.Rows = t.Rows
+		t.Rows = from.Rows
 	}
-	return e.Inserted+e.Updated+e.Deleted > 0 || t.Version == NoVersion
+	return e.Inserted+e.Updated+e.Deleted > 0 || from.Version == NoVersion
 }
 
-func (a *Table) insert(rows []Row, e *Effect) {
-	a.Rows = append(a.Rows, rows...)
+func (t *Table) insert(rows []Row, e *Effect) {
+	t.Rows = append(t.Rows, rows...)
 	e.Inserted += int64(len(rows))
 }
 
-// keep takes over the rows of t that stay.
-func (a *Table) keep(t *Table, e *Effect, stays func(Row) bool) {
-	for _, r := range t.Rows {
+// keep takes over the rows of from that stay.
+func (t *Table) keep(from *Table, e *Effect, stays func(Row) bool) {
+	for _, r := range from.Rows {
 		if stays(r) {
-			a.Rows = append(a.Rows, r)
+			t.Rows = append(t.Rows, r)
 		}
 	}
-	e.Deleted += int64(len(t.Rows) - len(a.Rows))
+	e.Deleted += int64(len(from.Rows) - len(t.Rows))
 }
 
 // upsert gives rows that meet one of the operation's its values, all of them if
 // there are several (InsertNew leaves them alone), and adds the others.
-func (a *Table) upsert(t *Table, op Op, e *Effect) {
+func (t *Table) upsert(from *Table, op Op, e *Effect) {
 	byKey := map[string]Row{}
 	for _, r := range op.Rows {
 		byKey[op.key(r)] = r
 	}
-	a.Rows = slices.Clone(t.Rows)
+	t.Rows = slices.Clone(from.Rows)
 	met := map[string]bool{}
-	for i, r := range a.Rows {
+	for i, r := range t.Rows {
 		k := op.key(r)
 		to, ok := byKey[k]
 		if !ok {
@@ -293,13 +297,13 @@ func (a *Table) upsert(t *Table, op Op, e *Effect) {
 		}
 		met[k] = true
 		if op.Kind == Merge && r != to {
-			a.Rows[i] = to
+			t.Rows[i] = to
 			e.Updated++
 		}
 	}
 	for _, r := range op.Rows {
 		if !met[op.key(r)] {
-			a.insert([]Row{r}, e)
+			t.insert([]Row{r}, e)
 		}
 	}
 }
