@@ -1,5 +1,5 @@
 # Short names for what ./test.sh and go do. `make check` before a commit; `make all` is what CI runs.
-.PHONY: all check build format test race lint fuzz cross emulators interop bench size cover stress clean
+.PHONY: all check build format test race lint fuzz cross emulators interop bench size cover stress soak clean
 
 FUZZTIME ?= 1m
 COUNT ?= 20
@@ -30,6 +30,15 @@ fuzz:
 PKG ?= ./txlog/... ./delta/... ./conformance/...
 stress:
 	go test -race -count=$(COUNT) -failfast -timeout 2h $(PKG)
+
+# Random histories under faults for as long as TIME says: make soak TIME=1h SEED=1000000. Counts go to
+# .cache/soak.json once a minute, histories that fail to .cache/failures.
+TIME ?= 1h
+SEED ?= 1
+soak:
+	mkdir -p .cache
+	DELTALOG_SOAK=$(TIME) DELTALOG_SEED=$(SEED) DELTALOG_SOAK_REPORT=$(CURDIR)/.cache/soak.json DELTALOG_ARTEFACTS=$(CURDIR)/.cache/failures \
+		go test ./conformance/sim -run 'TestSoak$$' -count=1 -timeout 0 -v
 
 # Rewrites docs/benchmarks.md: our numbers and delta-rs's, in turn, on this machine. Takes about half an hour.
 bench:

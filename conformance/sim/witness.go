@@ -1,0 +1,253 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/deltalog/deltalog/txlog"
+)
+
+// The witness is the log itself, decoded and replayed here with nothing of the
+// code under test.
+
+// A logged commit is what one version's bytes say.
+type logged struct {
+	version txlog.Version
+	step    int
+	at      time.Time
+	info    loggedInfo
+	adds    []loggedFile
+	removes []loggedFile
+	txns    []loggedTxn
+	meta    *loggedMeta
+	metas   int
+	protos  int
+	first   string // name of the first action
+}
+
+type loggedInfo struct {
+	UserMetadata      string
+	TxnID             string `json:"txnId"`
+	InCommitTimestamp *int64
+	IsBlindAppend     bool
+	ReadVersion       *int64
+}
+
+type loggedFile struct {
+	Path            string
+	PartitionValues map[string]*string
+	Size            int64
+	DataChange      bool
+	Tags            map[string]string
+}
+
+type loggedTxn struct {
+	AppID   string `json:"appId"`
+	Version int64
+}
+
+type loggedMeta struct {
+	ID            string
+	Configuration map[string]string
+}
+
+type loggedLine struct {
+	CommitInfo *loggedInfo
+	Add        *loggedFile
+	Remove     *loggedFile
+	Txn        *loggedTxn
+	MetaData   *loggedMeta
+	Protocol   *json.RawMessage
+}
+
+func parseLogged(v txlog.Version, b body) (*logged, error) {
+	c := &logged{version: v, step: b.step, at: b.time}
+	n := 0
+	for line := range bytes.Lines(b.data) {
+		var l loggedLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+		switch {
+		case l.CommitInfo != nil:
+			c.info = *l.CommitInfo
+			if n == 0 {
+				c.first = "commitInfo"
+			}
+		case l.Add != nil:
+			c.adds = append(c.adds, *l.Add)
+		case l.Remove != nil:
+			c.removes = append(c.removes, *l.Remove)
+		case l.Txn != nil:
+			c.txns = append(c.txns, *l.Txn)
+		case l.MetaData != nil:
+			c.meta = l.MetaData
+			c.metas++
+		case l.Protocol != nil:
+			c.protos++
+		}
+		n++
+	}
+	return c, nil
+}
+
+// onlyAdds reports whether the commit does nothing but add rows.
+func (c *logged) blind() bool {
+	return c.info.IsBlindAppend && len(c.removes) == 0 && c.metas == 0 && c.protos == 0
+}
+
+// A state is a table at one version.
+type state struct {
+	rows  map[Row]int
+	added map[Row]txlog.Version // by which version a row came
+	blind map[txlog.Version]bool
+	files map[string]loggedFile // by decoded path
+	gone  map[string]bool       // tombstones
+	txns  map[string]int64
+	props map[string]string
+	size  int64
+}
+
+func newState() *state {
+	return &state{
+		rows: map[Row]int{}, added: map[Row]txlog.Version{}, blind: map[txlog.Version]bool{}, files: map[string]loggedFile{},
+		gone: map[string]bool{}, txns: map[string]int64{}, props: map[string]string{},
+	}
+}
+
+// view is what readers see of a state.
+type view struct {
+	rows  map[Row]int
+	files int64
+	size  int64
+	txns  map[string]int64
+	props map[string]string
+	gone  int
+}
+
+func (s *state) view() view {
+	return view{maps.Clone(s.rows), int64(len(s.files)), s.size, maps.Clone(s.txns), maps.Clone(s.props), len(s.gone)}
+}
+
+// replayActions is the protocol's reconciliation: what the bytes say.
+func (s *state) replayActions(c *logged) {
+	for _, f := range c.removes {
+		p := pathOf(f)
+		if old, ok := s.files[p]; ok {
+			s.size -= old.Size
+			delete(s.files, p)
+		}
+		s.gone[p] = true
+	}
+	for _, f := range c.adds {
+		p := pathOf(f)
+		if old, ok := s.files[p]; ok {
+			s.size -= old.Size
+		}
+		s.files[p] = f
+		s.size += f.Size
+		delete(s.gone, p)
+	}
+	for _, t := range c.txns {
+		s.txns[t.AppID] = t.Version
+	}
+	if c.meta != nil {
+		s.props = c.meta.Configuration
+	}
+	s.rows = map[Row]int{}
+	for _, f := range s.files {
+		for _, r := range decodeRows(f.Tags["rows"], partOf(f.PartitionValues)) {
+			s.rows[r]++
+		}
+	}
+}
+
+func pathOf(f loggedFile) string {
+	p, err := url.PathUnescape(f.Path)
+	if err != nil {
+		return f.Path
+	}
+	return p
+}
+
+// apply is the model: what an intent means for the rows of a table, at version v.
+func (s *state) apply(in *Intent, v txlog.Version) {
+	match := func(r Row) bool {
+		return (in.Op == OpReload || slices.Contains(in.Parts, r.P))
+	}
+	add := func(r Row, n int) {
+		s.rows[r] += n
+		s.added[r] = v
+	}
+	switch in.Op {
+	case OpAppend:
+		for _, r := range in.Rows {
+			add(r, 1)
+		}
+	case OpReplace, OpReload:
+		for r := range s.rows {
+			if match(r) {
+				delete(s.rows, r)
+			}
+		}
+		for _, r := range in.Rows {
+			add(r, 1)
+		}
+	case OpDelete:
+		for r := range s.rows {
+			if match(r) && s.visible(in, r, v) {
+				delete(s.rows, r)
+			}
+		}
+	case OpUpdate:
+		next := map[Row]int{}
+		for r, n := range s.rows {
+			if match(r) && s.visible(in, r, v) {
+				delete(s.rows, r)
+				next[Row{r.ID, r.P, r.N + 1}] = n
+			}
+		}
+		for r, n := range next {
+			add(r, n)
+		}
+	case OpInsert:
+		have := map[string]bool{}
+		for r := range s.rows {
+			if s.visible(in, r, v) {
+				have[r.ID] = true
+			}
+		}
+		for _, r := range in.Rows {
+			if !have[r.ID] {
+				add(r, 1)
+			}
+		}
+	case OpSchema:
+		s.props = withProperty(s.props, in.Property, in.Value)
+	}
+	if in.Key != "" && !in.Foreign {
+		s.txns[in.Key] = in.Number
+	}
+}
+
+// visible reports whether an operation at version v must have seen the row: all
+// rows if it is serializable, else not those that came after it was planned, by
+// blind appends or by anybody.
+func (s *state) visible(in *Intent, r Row, v txlog.Version) bool {
+	u := s.added[r]
+	if u <= in.Base || u >= v {
+		return true
+	}
+	switch in.Level {
+	case txlog.WriteSerializable:
+		return !s.blind[u]
+	case txlog.SnapshotIsolation:
+		return false
+	}
+	return true
+}
