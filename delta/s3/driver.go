@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	"gocloud.dev/blob"
 
 	"github.com/deltalog/deltalog/internal/blobstore"
@@ -109,6 +110,39 @@ func (d *driver) BeforeList(prefix, after string) func(func(any) bool) error {
 	}
 }
 
+// An answerError is a 200 that does not say what its request is answered with,
+// which the SDK takes for an answer without fields: an upload that was published,
+// a bucket without objects. It is worth another try.
+type answerError string
+
+func (e answerError) Error() string { return string(e) }
+
+// RetryableError is read by the SDK's retryer.
+func (e answerError) RetryableError() bool { return true }
+
+const (
+	errNoAnswer  answerError = "the answer to the completion of the upload names no object"
+	errNoListing answerError = "the answer to the listing is none"
+	errNoToken   answerError = "the listing goes on, and does not say where"
+)
+
+// checkPages refuses pages of listings after which objects would be missed.
+func checkPages(stack *middleware.Stack) error {
+	check := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, meta, err := next.HandleDeserialize(ctx, in)
+		page, ok := out.Result.(*s3.ListObjectsV2Output)
+		switch {
+		case err != nil || !ok:
+		case page.Name == nil && page.KeyCount == nil && page.IsTruncated == nil && page.Contents == nil:
+			err = errNoListing
+		case aws.ToBool(page.IsTruncated) && aws.ToString(page.NextContinuationToken) == "":
+			err = errNoToken
+		}
+		return out, meta, err
+	}
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("deltalogCheckPages", check), middleware.Before)
+}
+
 func (d *driver) Key(o *blob.ListObject) string {
 	var obj types.Object
 	if !o.As(&obj) {
@@ -163,6 +197,9 @@ type uploader struct {
 
 func (u *uploader) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput, opts ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
 	out, err := u.Client.CompleteMultipartUpload(ctx, in, opts...)
+	if err == nil && out.ETag == nil {
+		err = errNoAnswer
+	}
 	if err == nil {
 		return out, nil
 	}

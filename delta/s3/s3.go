@@ -121,6 +121,7 @@ func newClient(ctx context.Context, o *Options) (*s3.Client, error) {
 		}
 		so.DisableLogOutputChecksumValidationSkipped = true
 		so.HTTPClient = observed{tune(so.HTTPClient, o.RequestTimeout)}
+		so.APIOptions = append(so.APIOptions, checkPages)
 	})
 	if client.Options().Region == "" {
 		return nil, errors.New("s3: open: no region: set AWS_REGION to the bucket's, or region in the AWS configuration file")

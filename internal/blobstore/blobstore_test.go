@@ -194,7 +194,7 @@ func TestUnclearAttemptsWeakenClaims(t *testing.T) {
 func TestObserveCounts(t *testing.T) {
 	t.Parallel()
 	var op operation
-	req, err := http.NewRequestWithContext(op.track(t.Context()), http.MethodPut, "http://127.0.0.1:1/", http.NoBody)
+	req, err := http.NewRequestWithContext(new(Store).track(t.Context(), &op), http.MethodPut, "http://127.0.0.1:1/", http.NoBody)
 	require.NoError(t, err)
 	_, err = Observe(req, http.DefaultTransport.RoundTrip)
 	require.Error(t, err)

@@ -25,11 +25,18 @@ type operation struct {
 
 // begin starts the operation's clock.
 func (s *Store) begin(ctx context.Context, op *operation, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(op.track(ctx), d, &timeoutError{d})
+	return context.WithTimeoutCause(s.track(ctx, op), d, &timeoutError{d})
 }
 
-// A timeoutError is the cause of a context that we ended, not the caller.
+// A timeoutError is the cause of a context that we ended, not the caller. To an
+// SDK it is a time-out of the connection, after which it may repeat the request.
 type timeoutError struct{ d time.Duration }
+
+// Timeout implements [net.Error].
+func (e *timeoutError) Timeout() bool { return true }
+
+// Temporary implements [net.Error].
+func (e *timeoutError) Temporary() bool { return true }
 
 func (e *timeoutError) Error() string { return fmt.Sprintf("no definite answer within %v", e.d) }
 

@@ -3,9 +3,11 @@ package blobstore
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // A flight counts what an operation has sent, below the SDK and its retries. It
@@ -14,6 +16,10 @@ type flight struct {
 	sent    atomic.Int32 // requests that got a connection
 	unclear atomic.Int32 // of them, those whose effect is not known
 	limit   atomic.Int32 // of sent; 0 is none
+
+	// patience is how long the answer to one request may take to begin, beside
+	// what its body takes; 0 is without end.
+	patience time.Duration
 }
 
 // errTooMany ends a client that would repeat a request for ever.
@@ -21,8 +27,9 @@ var errTooMany = errors.New("too many requests for one operation")
 
 type flightKey struct{}
 
-// track makes requests under the context count for the operation.
-func (op *operation) track(ctx context.Context) context.Context {
+// track makes requests under the context count for the operation, and bounds each.
+func (s *Store) track(ctx context.Context, op *operation) context.Context {
+	op.flight.patience = s.conf.RequestTimeout
 	return context.WithValue(ctx, flightKey{}, &op.flight)
 }
 
@@ -54,11 +61,47 @@ func Observe(req *http.Request, send func(*http.Request) (*http.Response, error)
 			f.sent.Add(1)
 		}
 	}}
-	resp, err := send(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	resp, err := f.bounded(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), send)
 	if connected.Load() && (err != nil || unclearStatus(resp.StatusCode)) {
 		f.unclear.Add(1)
 	}
 	return resp, err
+}
+
+// bounded sends req and gives up when the answer does not begin in time. The
+// transport cannot be trusted to: it may be the caller's.
+func (f *flight) bounded(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	if f.patience <= 0 {
+		return send(req)
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	late := &timeoutError{f.patience + time.Duration(max(req.ContentLength, 0)/slowest)*time.Second}
+	watch := time.AfterFunc(late.d, func() { cancel(late) })
+	resp, err := send(req.WithContext(ctx))
+	if !watch.Stop() && context.Cause(ctx) == late { //nolint:errorlint // identity is meant
+		if err == nil {
+			resp.Body.Close()
+		}
+		return nil, late
+	}
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &governed{resp.Body, cancel}
+	return resp, nil
+}
+
+// A governed body ends its request's context when it is closed.
+type governed struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (g *governed) Close() error {
+	err := g.ReadCloser.Close()
+	g.cancel(nil)
+	return err
 }
 
 // unclearStatus says that the request may have been carried out, or may still be.

@@ -58,7 +58,7 @@ func (r *rangeReader) left() int64 { return r.end - r.off }
 func (r *rangeReader) request(n int64) error {
 	s := r.store
 	r.op.flight.limit.Store(r.op.flight.sent.Load() + maxRequests)
-	attempt, cancel := context.WithCancelCause(r.op.track(r.ctx))
+	attempt, cancel := context.WithCancelCause(s.track(r.ctx, &r.op))
 	giveUp := func(d time.Duration) *time.Timer {
 		return time.AfterFunc(d, func() { cancel(&timeoutError{d}) })
 	}

@@ -25,7 +25,7 @@ func (s *Store) Create(ctx context.Context, name string) (logstore.Writer, error
 	}
 	w := &writer{store: s, ctx: ctx, name: name, token: s.conf.NewToken()}
 	w.op = operation{verb: "create", name: name, conditional: true, writes: true}
-	w.attempt, w.cancel = context.WithCancelCause(w.op.track(ctx))
+	w.attempt, w.cancel = context.WithCancelCause(s.track(ctx, &w.op))
 	before, published := s.driver.BeforeWrite(key)
 	w.published = published
 	w.w, err = s.bucket.NewWriter(w.attempt, key, &blob.WriterOptions{
@@ -67,7 +67,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
+	watch := w.watch(len(p))
 	n, err := w.w.Write(p)
+	watch.Stop()
 	w.size += int64(n)
 	if err != nil {
 		w.err = w.store.fail(w.attempt, &w.op, err)
@@ -90,9 +92,7 @@ func (w *writer) Close() error {
 		w.discard(err)
 		return w.store.fail(w.attempt, &w.op, err)
 	}
-	// At most the parts in flight are still to be sent.
-	limit := retried * w.store.timeout(int64(w.store.conf.PartSize)*int64(w.store.conf.Concurrency+1))
-	watch := time.AfterFunc(limit, func() { w.cancel(&timeoutError{limit}) })
+	watch := w.watch(0)
 	err := w.w.Close()
 	if perr := w.published(w.size); perr != nil {
 		err = perr // what the portable layer was not told
@@ -103,6 +103,14 @@ func (w *writer) Close() error {
 	}
 	w.cancel(nil)
 	return err
+}
+
+// watch ends the upload unless it is stopped in the time that n bytes and the
+// parts in flight may take: an SDK may repeat a request for ever.
+func (w *writer) watch(n int) *time.Timer {
+	inFlight := int64(w.store.conf.PartSize) * int64(w.store.conf.Concurrency+1)
+	limit := retried * w.store.timeout(int64(n)+inFlight)
+	return time.AfterFunc(limit, func() { w.cancel(&timeoutError{limit}) })
 }
 
 // resolve finds out by the token whether a publishing request that ended in
