@@ -2,8 +2,10 @@ package crash
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -56,6 +58,29 @@ type Note any
 // NewDisk returns a Disk for what happens below a directory that is there.
 func NewDisk(top string) *Disk {
 	return &Disk{top: filepath.ToSlash(top), inodes: map[any]int{}}
+}
+
+// Start takes what an image holds to be on the disk, and flushed: the machine came
+// back with it.
+func (d *Disk) Start(img *Image) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	entry := func(op, name string, n int) {
+		dir := path.Dir(name)
+		d.events = append(d.events,
+			event{op: op, dir: dir, sets: []set{{path.Base(name), n}}, file: max(n, 0), call: callName{op, name}},
+			event{op: diskcall.SyncDir, dir: dir, call: callName{diskcall.SyncDir, dir}})
+	}
+	for _, name := range img.Dirs {
+		entry(diskcall.Mkdir, name, isDir)
+	}
+	for _, name := range slices.Sorted(maps.Keys(img.Files)) {
+		n := d.inode(new(string))
+		d.events = append(d.events,
+			event{op: diskcall.Write, file: n, data: img.Files[name], call: callName{diskcall.Write, name}},
+			event{op: diskcall.SyncFile, file: n, call: callName{diskcall.SyncFile, name}})
+		entry(diskcall.Link, name, n)
+	}
 }
 
 // Note records a fact at this moment.

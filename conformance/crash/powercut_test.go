@@ -265,3 +265,60 @@ func TestPowerCut(t *testing.T) {
 		}
 	}
 }
+
+// The power goes again while the task that was under way is done again.
+func TestPowerCutTwice(t *testing.T) {
+	every := effort.Pick(12, 3)
+	for _, kind := range slices.Sorted(maps.Keys(systems)) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			r := record(t, lives["created"], systems[kind])
+			first, second := 0, 0
+			_, err := powerCuts(r.disk, t.TempDir(), 0, 1, true, func(k int, img *crash.Image, top string) error {
+				if first++; first%every != 0 {
+					return nil
+				}
+				again, from, err := r.recover(t.Context(), k, img, top, systems[kind])
+				if err != nil || again == nil {
+					return err
+				}
+				states, err := powerCuts(again.disk, t.TempDir(), from, 1, true, func(k int, img *crash.Image, top string) error {
+					return again.afterPowerCut(t.Context(), k, img, top)
+				})
+				second += states
+				return err
+			})
+			require.NoError(t, err)
+			t.Logf("%d states after two power cuts", second)
+			require.Positive(t, second)
+		})
+	}
+}
+
+// recover records how the task that was under way at moment k is done again on what
+// is left, from some moment of a new record on. It returns nil if there is none.
+func (r *recording) recover(ctx context.Context, k int, img *crash.Image, top string, system func(diskcall.Hook) diskcall.Hook) (again *recording, from int, err error) {
+	again = &recording{disk: crash.NewDisk(top), steps: r.steps, rows: r.rows, kept: r.kept}
+	again.disk.Start(img)
+	done := 0
+	for _, n := range r.disk.Notes(k) {
+		again.disk.Note(n)
+		done = n.(told).step + 1
+	}
+	if done == len(r.steps) {
+		return nil, 0, nil
+	}
+	if err := img.Write(top); err != nil {
+		return nil, 0, err
+	}
+	from = again.disk.Len()
+	st := openOn(top, system(again.disk.Hook(filepath.Join(top, below))))
+	defer st.Close()
+	s := r.steps[done]
+	res, err := s.run(ctx, st, "second-"+s.name, &again.kept)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s, done again: %w", s, err)
+	}
+	again.disk.Note(told{done, res.Version})
+	return again, from, nil
+}

@@ -160,13 +160,3 @@ func outcomes(steps []step) [][]item {
 	}
 	return out
 }
-
-// committed counts the commits that the first n steps make.
-func committed(steps []step, n int) (commits int) {
-	for _, s := range steps[:n] {
-		if !s.silent {
-			commits++
-		}
-	}
-	return commits
-}

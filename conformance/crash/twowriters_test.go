@@ -44,16 +44,16 @@ type match struct {
 	// the rows of each.
 	order []step
 	rows  [][]string
-	end   *crash.Image
 }
 
 // fight records a duel in which the other acts before call n of the one; met is
-// false if the one makes fewer calls. Dead: the one is killed there.
-func fight(t *testing.T, d duel, n int, dead bool) (m *match, met bool) {
+// false if the one makes fewer calls. Dead: the one is killed there. Wrap changes the
+// stores of the others.
+func fight(t *testing.T, d duel, n int, dead bool, wrap func(logstore.Store) logstore.Store) (m *match, met bool) {
 	t.Helper()
 	ctx, top := t.Context(), t.TempDir()
 	m = &match{disk: crash.NewDisk(top), duel: d}
-	open := func() logstore.Store { return openOn(top, m.disk.Hook(filepath.Join(top, below))) }
+	open := func() logstore.Store { return wrap(openOn(top, m.disk.Hook(filepath.Join(top, below)))) }
 	before := []step{createStep, baseStep}
 	if d.one.makes {
 		before = nil
@@ -102,6 +102,8 @@ func fight(t *testing.T, d duel, n int, dead bool) (m *match, met bool) {
 	}
 	return m, met
 }
+
+func asItIs(st logstore.Store) logstore.Store { return st }
 
 // errDead is what a dead process is told, which tells nobody.
 var errDead = errors.New("the process is dead")
@@ -182,7 +184,7 @@ func TestPowerCutBetweenTwoWriters(t *testing.T) {
 				t.Parallel()
 				states := 0
 				for n := 0; ; n += every {
-					m, met := fight(t, d, n, dead)
+					m, met := fight(t, d, n, dead, asItIs)
 					if !met {
 						require.Greater(t, n, 8, "the hook does not see the calls")
 						break

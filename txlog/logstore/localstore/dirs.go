@@ -25,8 +25,8 @@ func (s *Store) makeRoot() (*os.Root, error) {
 	return s.openRoot()
 }
 
-// makePath makes the directory at an absolute path, parents first, and flushes
-// each directory that gets a new entry.
+// makePath makes the directory at an absolute path, parents first. They are flushed
+// by keepPath, before anything in them is reported.
 func (s *Store) makePath(path string) error {
 	mkdir := func() error {
 		return s.do(diskcall.Call{Op: diskcall.Mkdir, Path: filepath.ToSlash(path)}, func() error { return os.Mkdir(path, s.opts.DirMode) })
@@ -38,19 +38,49 @@ func (s *Store) makePath(path string) error {
 		}
 		err = mkdir()
 	}
+	info, statErr := os.Stat(path)
 	if err != nil {
-		if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+		if statErr == nil && info.IsDir() {
 			return nil // another writer was faster, or it was there
 		}
 		return err
 	}
-	return s.syncPath(filepath.Dir(path))
+	if statErr == nil {
+		s.forget(info)
+	}
+	return nil
+}
+
+// keepPath flushes the directories above one at an absolute path, up to the root
+// of its file system, once for each that this store meets: whoever made them may
+// have been killed before doing so.
+func (s *Store) keepPath(path string) error {
+	parent := filepath.Dir(path)
+	info, err := os.Stat(path)
+	if err != nil || parent == path {
+		return err
+	}
+	above, err := os.Stat(parent)
+	if err != nil {
+		return err
+	}
+	if s.kept(info) || !sameDevice(info, above) {
+		return nil
+	}
+	if err := s.keepPath(parent); err != nil {
+		return err
+	}
+	err = s.syncPath(parent)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // not ours to read, so what is in it was not made by us either
+	}
+	if err == nil {
+		s.keep(info)
+	}
+	return err
 }
 
 func (s *Store) syncPath(path string) error {
-	if s.opts.NoSync {
-		return nil
-	}
 	return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: filepath.ToSlash(path)}, func() error {
 		dir, err := os.Open(path)
 		if err != nil {
@@ -101,40 +131,21 @@ func (s *Store) makeDir(root *os.Root, name string) error {
 		return nil
 	}
 	if err == nil {
-		s.forget(root, name)
-	}
-	return err
-}
-
-// forget drops what was known of a directory that had the identity of this new one.
-func (s *Store) forget(root *os.Root, name string) {
-	if info, err := root.Lstat(name); err == nil {
-		if id, ok := identity(info); ok {
-			s.mu.Lock()
-			delete(s.durable, id)
-			s.mu.Unlock()
+		if info, err := root.Lstat(name); err == nil {
+			s.forget(info)
 		}
 	}
+	return err
 }
 
 // maxDurable bounds the memory of directories that were flushed.
 const maxDurable = 1 << 16
 
-// keepDir flushes the directories above one, once for each that this store meets:
-// whoever made it may have been killed before doing so.
-func (s *Store) keepDir(root *os.Root, name string, info fs.FileInfo) error {
+// keep remembers that a directory survives a power cut.
+func (s *Store) keep(info fs.FileInfo) {
 	id, ok := identity(info)
-	if !ok || s.opts.NoSync {
-		return nil
-	}
-	s.mu.Lock()
-	_, done := s.durable[id]
-	s.mu.Unlock()
-	if done {
-		return nil
-	}
-	if err := s.syncParent(root, name); err != nil {
-		return fmt.Errorf("flush the directory above %s: %w", name, err)
+	if !ok {
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,16 +153,42 @@ func (s *Store) keepDir(root *os.Root, name string, info fs.FileInfo) error {
 		s.durable = make(map[fileID]struct{})
 	}
 	s.durable[id] = struct{}{}
+}
+
+// kept reports whether a directory is known to survive a power cut.
+func (s *Store) kept(info fs.FileInfo) bool {
+	id, ok := identity(info)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, done := s.durable[id]
+	return ok && done
+}
+
+// forget drops what was known of a directory that had the identity of this new one.
+func (s *Store) forget(info fs.FileInfo) {
+	if id, ok := identity(info); ok {
+		s.mu.Lock()
+		delete(s.durable, id)
+		s.mu.Unlock()
+	}
+}
+
+// keepDir flushes the directories above one, once for each that this store meets:
+// whoever made it may have been killed before doing so.
+func (s *Store) keepDir(root *os.Root, name string, info fs.FileInfo) error {
+	if _, ok := identity(info); !ok || s.opts.NoSync || s.kept(info) {
+		return nil
+	}
+	if err := s.syncParent(root, name); err != nil {
+		return fmt.Errorf("flush the directory above %s: %w", name, err)
+	}
+	s.keep(info)
 	return nil
 }
 
 func (s *Store) syncParent(root *os.Root, name string) error {
 	if name == "." {
-		err := s.syncPath(filepath.Dir(s.path))
-		if errors.Is(err, fs.ErrPermission) {
-			return nil // not ours to read, so it was not made by us either
-		}
-		return err
+		return s.keepPath(s.path)
 	}
 	parent, _ := split(name)
 	dir, err := root.Open(parent)

@@ -46,3 +46,5 @@ func isNoRename(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 type fileID struct{}
 
 func identity(fs.FileInfo) (fileID, bool) { return fileID{}, false }
+
+func sameDevice(fs.FileInfo, fs.FileInfo) bool { return false }

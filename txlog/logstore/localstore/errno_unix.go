@@ -42,6 +42,13 @@ func isNoRename(err error) bool {
 // A fileID is a file's identity while it exists.
 type fileID struct{ dev, ino uint64 }
 
+// sameDevice reports whether two files are in one file system.
+func sameDevice(a, b fs.FileInfo) bool {
+	x, okX := identity(a)
+	y, okY := identity(b)
+	return okX && okY && x.dev == y.dev
+}
+
 func identity(info fs.FileInfo) (fileID, bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
