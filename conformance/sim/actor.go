@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/deltalog/deltalog/conformance/ops"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
@@ -38,7 +39,8 @@ type actor struct {
 type worker struct {
 	p      *proc
 	snap   *txlog.Snapshot
-	loaded time.Time // when snap was the newest
+	table  *ops.Table // of the tier with rows
+	loaded time.Time  // when that was the newest
 }
 
 func (a *actor) run() {
@@ -145,7 +147,18 @@ func (wk *worker) attempt(t Task, task string) *Record {
 	defer cancel()
 	rec := &Record{Task: task, Op: t.Op, Proc: p.id, Call: p.w.now(), State: txlog.NotCommitted, Version: txlog.NoVersion}
 	start := time.Now()
+	rows := p.w.plan.Tier == Parquet
+	rec.ids[0] = p.ids.Load()
 	switch {
+	case t.Op == OpWork:
+		rec.Key, rec.Seq, rec.Number = t.Key, t.Seq > 0, t.number()
+		wk.work(ctx, t, rec)
+	case rows && t.Op == OpForeign:
+		rec.Err = wk.wipe(ctx, t, rec)
+	case rows && t.Op.role() == "maintainer":
+		rec.Err = wk.upkeep(ctx, t)
+	case rows:
+		rec.Err = wk.look(ctx, t)
 	case t.Op.writes():
 		rec.Key, rec.Seq, rec.Number = t.Key, t.Seq > 0, t.number()
 		wk.write(ctx, t, rec)
@@ -156,19 +169,22 @@ func (wk *worker) attempt(t Task, task string) *Record {
 	default:
 		rec.Err = wk.read(ctx, t)
 	}
-	rec.Took = time.Since(start)
+	rec.Took, rec.ids[1] = time.Since(start), p.ids.Load()
 	w := p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	rec.Return, rec.Crashed = w.step, p.dead
-	rec.Calls, rec.Struck, rec.Delayed = p.calls, p.struck, p.delayed
+	rec.Calls, rec.Struck, rec.Delayed, rec.FirstPut = p.calls, p.struck, p.delayed, p.firstPut
 	w.records = append(w.records, rec)
 	return rec
 }
 
 // number is what the task's key records.
 func (t *Task) number() int64 {
-	if t.Seq > 0 {
+	switch {
+	case t.Work != nil:
+		return workNumber(t.Work)
+	case t.Seq > 0:
 		return t.Seq
 	}
 	h := fnv.New64a()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/deltalog/deltalog/conformance/model"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/logstore/memstore"
@@ -17,8 +18,10 @@ import (
 // A checker holds what the log says against what everybody was told.
 type checker struct {
 	w       *world
-	commits []*logged // by version
-	views   []view    // the table after each version
+	commits []*logged      // by version
+	views   []view         // the table after each version
+	tables  []*model.Table // the same with rows
+	done    []model.Effect // of each version
 	tokens  map[string][]txlog.Version
 	intents map[string][]txlog.Version
 	keys    map[string][]*logged // commits by the keys that they record
@@ -102,6 +105,7 @@ func (c *checker) replay() {
 		said.replayActions(l)
 		in := c.w.intents[l.info.UserMetadata]
 		switch {
+		case c.rows():
 		case in == nil:
 			c.bad("T1", "version %d was meant by nobody (%q)", l.version, l.info.UserMetadata)
 		default:
@@ -114,7 +118,13 @@ func (c *checker) replay() {
 		}
 		c.views = append(c.views, said.view())
 	}
+	if c.rows() {
+		c.replayRows()
+	}
 }
+
+// rows reports whether the tables have rows, not only files with names.
+func (c *checker) rows() bool { return c.w.plan.Tier == Parquet }
 
 func (c *checker) same(rule, what string, said, meant *state) {
 	if d := diffRows(said.rows, meant.rows); d != "" {
@@ -154,7 +164,7 @@ func (c *checker) commit(before *state, l *logged, last *int64) {
 	v := l.version
 	seen := map[string]bool{}
 	for _, f := range l.removes {
-		p := pathOf(f)
+		p := f.key()
 		if seen[p] {
 			c.bad("S4", "version %d removes %s twice", v, p)
 		}
@@ -164,7 +174,7 @@ func (c *checker) commit(before *state, l *logged, last *int64) {
 		}
 	}
 	for _, f := range l.adds {
-		p := pathOf(f)
+		p := f.key()
 		if seen[p] {
 			c.bad("S4", "version %d has %s twice", v, p)
 		}
@@ -210,8 +220,11 @@ func (c *checker) read(r *Read) {
 			c.bad("T2", "%s read version %d, and version %d had been stored at step %d", what, r.Version, next, c.commits[next].step)
 		}
 	}
+	if c.rows() {
+		c.readRows(r, what)
+	}
 	if r.Tail {
-		if r.Token != l.info.UserMetadata {
+		if !c.rows() && r.Token != l.info.UserMetadata {
 			c.bad("T3", "%s read the commit %q as version %d, which is %q", what, r.Token, r.Version, l.info.UserMetadata)
 		}
 		return
@@ -271,6 +284,9 @@ func (c *checker) final() {
 		c.loads(bare, nil, newest, "without checkpoints")
 	}
 	for _, f := range c.liveFiles() {
+		if c.w.lost[pathOf(f)] {
+			continue
+		}
 		if o, err := store.Stat(ctx, pathOf(f)); err != nil || o.Size != f.Size {
 			c.bad("D1", "live file %s: %v, size %d, want %d", f.Path, err, o.Size, f.Size)
 		}
@@ -357,6 +373,9 @@ func (c *checker) checksum(name string, v txlog.Version) {
 func (c *checker) limits(r *Record) {
 	if r.Crashed {
 		return
+	}
+	if errors.Is(r.Err, txlog.ErrCorrupt) && c.w.plan.Profile != Legacy && len(c.w.lost) == 0 {
+		c.bad("C2", "%s %s met corruption, and there is none: %v", r.Proc, r.Op, r.Err)
 	}
 	// The budget of a commit, of one request and of looking back; and of loads and
 	// of waiting for others.

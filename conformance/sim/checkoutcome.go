@@ -18,7 +18,7 @@ func (c *checker) outcome(r *Record) {
 	c.w.counts.Operations++
 	landed := c.landed(r)
 	what := fmt.Sprintf("%s %s at steps %d to %d", r.Proc, r.Op, r.Call, r.Return)
-	if len(landed) > 1 {
+	if len(landed) > 1 || len(landed) > 0 && len(r.Intents) == 0 {
 		c.bad("T4", "%s is in the table as versions %v", what, landed)
 	}
 	if r.Crashed {
@@ -48,16 +48,18 @@ func (c *checker) outcome(r *Record) {
 		}
 		c.refused(r, what)
 	}
+	if c.rows() && len(r.Intents) > 0 {
+		c.told(r, what)
+	}
 	if (r.Err == nil) != (r.State == txlog.Committed || r.State == txlog.AlreadyApplied || r.State == txlog.NoOp) {
 		c.bad("T4", "%s: state %s with error %v", what, r.State, r.Err)
 	}
 }
 
-// landed returns the versions that carry a token of the record's plans.
+// landed returns the versions that carry a token which the process took meanwhile.
 func (c *checker) landed(r *Record) (vs []txlog.Version) {
-	for _, id := range r.Intents {
-		in := c.w.intents[id]
-		vs = append(vs, c.tokens[in.Token]...)
+	for id := r.ids[0] + 1; id <= r.ids[1]; id++ {
+		vs = append(vs, c.tokens[fmt.Sprintf("%s-%d", r.Proc, id)]...)
 	}
 	return vs
 }
@@ -111,10 +113,8 @@ func (c *checker) recorded(r *Record) bool {
 		if l.step > r.Return || r.Version != txlog.NoVersion && l.version != r.Version {
 			continue
 		}
-		for _, t := range l.txns {
-			if t.AppID == r.Key && c.sameWork(r, t.Version) {
-				return true
-			}
+		if in := c.w.intents[l.info.UserMetadata]; in != nil && in.Key == r.Key && c.sameWork(r, in.Number) {
+			return true
 		}
 	}
 	return false
@@ -169,10 +169,9 @@ func (c *checker) refused(r *Record, what string) {
 	}
 	policy := c.policy(r)
 	for _, l := range c.keys[r.Key] {
-		for _, t := range l.txns {
-			if t.AppID == r.Key && l.step <= r.Return && (t.Version != r.Number || policy == txlog.ReplayFail) {
-				return
-			}
+		in := c.w.intents[l.info.UserMetadata]
+		if in != nil && in.Key == r.Key && l.step <= r.Return && (in.Number != r.Number || policy == txlog.ReplayFail) {
+			return
 		}
 	}
 	c.bad("T5", "%s: %v, and there is no other use of the key", what, r.Err)
@@ -209,20 +208,18 @@ func (c *checker) again(key string, in *Intent, first, second *logged, before in
 	case in.Number == before:
 		c.bad("T5", "key %s acted with the same content in version %d and in version %d", key, first.version, second.version)
 	default:
-		if base := c.firstBase(in); base >= 0 && base < first.version {
-			c.bad("T5", "key %s: version %d was begun at version %d, and overtook version %d", key, second.version, base, first.version)
+		if r := c.recordOf(in); r != nil && r.FirstPut > 0 && r.FirstPut < first.step {
+			c.bad("T5", "key %s: version %d was first sent at step %d, and overtook version %d", key, second.version, r.FirstPut, first.version)
 		}
 	}
 }
 
-// firstBase is the version that an attempt saw when it began.
-func (c *checker) firstBase(in *Intent) txlog.Version {
-	for _, r := range c.w.records {
-		if slices.Contains(r.Intents, in.ID) {
-			return c.w.intents[r.Intents[0]].Base
-		}
+func (c *checker) recordOf(in *Intent) *Record {
+	i := slices.IndexFunc(c.w.records, func(r *Record) bool { return slices.Contains(r.Intents, in.ID) })
+	if i < 0 {
+		return nil
 	}
-	return txlog.NoVersion
+	return c.w.records[i]
 }
 
 func rowList(m map[Row]int) (rs []Row) {

@@ -34,8 +34,8 @@ type FaultKind struct {
 
 // faultKinds is the table. Faults that need no call to strike are in other places:
 // F16 clock skew and F18 copies are in the plan, F19 maintenance and F22 foreign
-// writers are actors. F13 and F14 are about file systems, F24 and F25 need data
-// files.
+// writers are actors. F13 is about file systems, F25 about memory: neither can be
+// seen in a store.
 var faultKinds = []FaultKind{
 	{"F1", "crash before a call", 3, always},
 	{"F2", "crash after a call", 3, always},
@@ -60,8 +60,13 @@ var faultKinds = []FaultKind{
 	{"F16", "clock jumps", 1, always},
 	{"F17", "pause", 3, always},
 	{"F20", "cancelled", 3, func(_ *world, r *request) bool { return r.proc.role == "writer" || r.proc.role == "reader" }},
-	{"F21", "damaged hint", 4, func(_ *world, r *request) bool { return r.verb == logstore.VerbRead && isHint(r.name) }},
+	{"F21", "damaged hint or checkpoint", 4, func(_ *world, r *request) bool {
+		return r.verb == logstore.VerbRead && isHint(r.name) || r.verb == logstore.VerbReadRange && strings.HasPrefix(r.name, logPrefix)
+	}},
 	{"F23", "credentials expire", 1, always},
+	{"F24", "data file removed", 9, func(w *world, r *request) bool {
+		return w.plan.Tier == Parquet && r.verb == logstore.VerbList && w.plan.Seed%8 == 0
+	}},
 	{"F26", "hint removed by a lifecycle rule", 2, func(_ *world, r *request) bool { return r.verb == logstore.VerbList }},
 }
 
@@ -80,7 +85,7 @@ func (w *world) decide(r *request) *Fault {
 		return w.replay.faults[callID{r.proc.id, r.ord}]
 	}
 	p := w.plan.Faults
-	if r.commit() {
+	if r.commit() || r.verb == logstore.VerbRead && isHint(r.name) {
 		p *= 4
 	}
 	if w.budget == 0 || w.rng.Float64() >= p {
@@ -127,7 +132,7 @@ func (w *world) shape(f *Fault, r *request) {
 		f.N = w.rng.IntN(len(w.objects[r.name]))
 	case "F17":
 		f.D = pick(longTimes)
-	case "F21", "F26":
+	case "F21", "F24", "F26":
 		f.Way, f.N = w.rng.IntN(4), w.rng.IntN(1000)
 	}
 }
@@ -137,6 +142,9 @@ func (w *world) serve(r *request) {
 	p, f := r.proc, r.fault
 	w.mu.Lock()
 	p.calls++
+	if r.commit() && p.firstPut == 0 {
+		p.firstPut = w.step
+	}
 	if p.role == "maintainer" {
 		w.maintained()
 	}
@@ -227,6 +235,12 @@ func (w *world) strikes(r *request, f *Fault) bool {
 	case "F20":
 		hit()
 		return w.cancelled(r, f)
+	case "F24":
+		if name := w.lostFile(f.N); name != "" {
+			hit()
+			w.note(r, "somebody removes "+name, nil)
+		}
+		return false
 	case "F26":
 		return w.expire(r, f)
 	default:
@@ -378,6 +392,10 @@ func damage(data []byte, f *Fault) []byte {
 // body makes the body of a range, which may end early.
 func (w *world) body(r *request, data []byte) *rangeBody {
 	b := newRangeBody(data)
+	if r.fault.is("F21") && len(data) > 0 {
+		w.counts.hit("F21")
+		b = newRangeBody(damage(data, r.fault))
+	}
 	if r.fault.is("F8") {
 		b = newRangeBody(data[:len(data)*r.fault.N/100])
 		b.err = errBroken

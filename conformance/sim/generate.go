@@ -15,7 +15,10 @@ var parts = []string{"a", "c d", nullPart}
 func Generate(tier Tier, seed uint64) *Plan {
 	g := &generator{rng: rand.New(rand.NewPCG(seed, 2))}
 	p := &Plan{Seed: seed, Tier: tier, Profile: oneOf(g, []Profile{S3, S3, GCS, Posix, Legacy})}
-	p.Table = g.table()
+	g.tier = tier
+	if p.Table = g.table(); tier == Parquet {
+		p.Table = g.rowTable()
+	}
 	p.Switch = oneOf(g, []float64{0.05, 0.3, 0.3, 0.8})
 	p.Faults = oneOf(g, []float64{0, 0.01, 0.03, 0.03, 0.1})
 	p.Most = oneOf(g, []int{1, 3, 6, 20})
@@ -26,8 +29,9 @@ func Generate(tier Tier, seed uint64) *Plan {
 }
 
 type generator struct {
-	rng *rand.Rand
-	seq int64 // of the sequence that the history has
+	rng  *rand.Rand
+	tier Tier
+	seq  int64 // of the sequence that the history has
 }
 
 func oneOf[T any](g *generator, xs []T) T { return xs[g.rng.IntN(len(xs))] }
@@ -103,6 +107,9 @@ var writeKinds = []OpKind{
 
 // write makes a task of a writer.
 func (g *generator) write() Task {
+	if g.tier == Parquet {
+		return g.work()
+	}
 	t := g.task(oneOf(g, writeKinds))
 	if g.rng.IntN(3) == 0 {
 		t.Parts = append(t.Parts, oneOf(g, parts))

@@ -163,7 +163,7 @@ func (wk *worker) maintain(ctx context.Context, t Task) error {
 // may sleep over a commit, or a request be on its way.
 const keepLog = 3 * time.Hour
 
-// cleanup removes the commits before the newest checkpoint, the oldest first, as
+// cleanup removes what is older than the newest checkpoint, the oldest first, as
 // other engines do.
 func (wk *worker) cleanup(ctx context.Context) error {
 	if _, err := txlog.Load(ctx, wk.p.store(), nil); err != nil {
@@ -181,7 +181,7 @@ func (wk *worker) cleanup(ctx context.Context) error {
 	}
 	for _, o := range objs {
 		old := o.Modified.Before(time.Now().Add(-keepLog))
-		if o.Name >= newest || !old || !isCommit(o.Name) {
+		if _, kind := logName(o.Name); o.Name >= newest || !old || kind == "" {
 			continue
 		}
 		if err := wk.p.store().Delete(ctx, o.Name); err != nil {

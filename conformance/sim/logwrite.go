@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/deltalog/deltalog/conformance/model"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
@@ -71,6 +72,19 @@ func (wk *worker) write(ctx context.Context, t Task, rec *Record) {
 			}
 			look = &txlog.Look{Txn: txn}
 		}
+		if t.plain() {
+			// Without the library's key: this writer looks for itself.
+			txn, err := wk.snap.Txn(ctx, t.Key)
+			if err != nil {
+				rec.Err = err
+				return
+			}
+			if txn != nil && txn.Version >= t.Seq {
+				wk.intend(t, rec)
+				rec.State, rec.Err = txlog.AlreadyApplied, nil
+				return
+			}
+		}
 		in, files, err := wk.plan(ctx, t, rec)
 		if err != nil {
 			rec.Err = err
@@ -110,6 +124,12 @@ func (wk *worker) intend(t Task, rec *Record) *Intent {
 		ID: "intent-" + wk.p.newID(), Task: rec.Task, Op: t.Op, Parts: t.Parts,
 		Key: t.Key, Seq: t.Seq > 0, Number: t.number(), Policy: txlog.ReplayPolicy(t.Policy),
 		Base: wk.base(), Level: txlog.Isolation(t.Isolate),
+	}
+	if t.Work != nil {
+		in.Work, in.Policy = t.Work, workPolicy(t.Work)
+		if k := t.Work.Kind; k == model.Create || k == model.AddColumn || k == model.Optimize {
+			in.Key = ""
+		}
 	}
 	if in.Level == "" && wk.snap != nil {
 		in.Level = txlog.Isolation(wk.snap.Properties().IsolationLevel())
@@ -302,13 +322,16 @@ func (wk *worker) commit(ctx context.Context, t Task, rec *Record, in *Intent, f
 		Operation: strings.ToUpper(string(t.Op)), UserMetadata: in.ID, Isolation: txlog.Isolation(t.Isolate),
 		NewFiles: true, Env: wk.p.env(),
 	}
-	if t.Key != "" {
+	if t.Key != "" && !t.plain() {
 		o.Key = &txlog.Key{AppID: t.Key, Version: t.number(), Sequence: t.Seq > 0, OnReplay: in.Policy, Look: look}
 	}
 	tx := wk.snap.Begin(o)
 	in.Token = tx.Token()
 	for _, f := range files {
 		tx.Add(f.add)
+	}
+	if t.plain() {
+		tx.Add(&txlog.SetTransaction{AppID: t.Key, Version: t.Seq})
 	}
 	match := func(values map[string]*string) bool { return slices.Contains(in.Parts, partOf(values)) }
 	switch t.Op {
@@ -320,6 +343,9 @@ func (wk *worker) commit(ctx context.Context, t Task, rec *Record, in *Intent, f
 		m := *wk.snap.Metadata()
 		m.Configuration = withProperty(m.Configuration, in.Property, in.Value)
 		tx.Add(&m)
+		if p := wk.snap.Protocol(); p.MinWriterVersion < 7 && t.Variant%4 == 0 {
+			tx.Add(&txlog.Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []txlog.Feature{txlog.FeatureAppendOnly, txlog.FeatureInvariants}})
+		}
 	case OpDelete, OpUpdate, OpOptimize:
 		tx.ReadWhere(func(f *txlog.AddFile) bool { return match(f.PartitionValues) })
 		live, err := wk.files(ctx)
@@ -346,6 +372,10 @@ func (wk *worker) commit(ctx context.Context, t Task, rec *Record, in *Intent, f
 	}
 	wk.settle(rec, func() (*txlog.CommitResult, error) { return tx.Commit(ctx) })
 }
+
+// plain reports whether the writer records its place in a sequence by hand, as
+// programs do that only know the protocol.
+func (t *Task) plain() bool { return t.Seq > 0 && t.Op == OpAppend && t.Variant%3 == 0 }
 
 // settle notes what the caller is told.
 func (wk *worker) settle(rec *Record, commit func() (*txlog.CommitResult, error)) {

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"time"
+
+	"github.com/deltalog/deltalog/conformance/model"
 )
 
 // A Tier says what a history's tables are made of.
@@ -73,6 +75,7 @@ type Actor struct {
 // known, also by a new process after a crash.
 type Task struct {
 	Op       OpKind
+	Work     *model.Op     `json:",omitempty"` // of the tier with rows
 	Parts    []string      `json:",omitempty"` // partitions
 	Rows     int           `json:",omitempty"` // to be written
 	Key      string        `json:",omitempty"` // idempotency key; empty: none
@@ -101,6 +104,7 @@ const (
 	OpInsert   OpKind = "insert" // rows whose id the table does not have
 	OpSchema   OpKind = "schema"
 	OpOptimize OpKind = "optimize"
+	OpWork     OpKind = "work" // on rows: see Task.Work
 )
 
 // The operations of others.
@@ -117,7 +121,7 @@ const (
 // writes reports whether the operation commits through the library.
 func (k OpKind) writes() bool {
 	switch k {
-	case OpCreate, OpAppend, OpReplace, OpReload, OpDelete, OpUpdate, OpInsert, OpSchema, OpOptimize:
+	case OpCreate, OpAppend, OpReplace, OpReload, OpDelete, OpUpdate, OpInsert, OpSchema, OpOptimize, OpWork:
 		return true
 	}
 	return false

@@ -35,6 +35,7 @@ type proc struct {
 	role        string             // of the operation under way: writer, maintainer, reader, foreign
 	struck      int                // faults that struck since the operation began
 	calls       int                // made since then
+	firstPut    int                // step at which it sent its first commit; 0: it did not
 	delayed     time.Duration      // by faults since then
 	rest        []*spell           // faults that go on
 }
@@ -112,6 +113,6 @@ func (p *proc) begin(role string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(p.ctx)
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	p.cancel, p.role, p.struck, p.calls, p.delayed = cancel, role, 0, 0, 0
+	p.cancel, p.role, p.struck, p.calls, p.delayed, p.firstPut = cancel, role, 0, 0, 0, 0
 	return ctx, cancel
 }

@@ -18,7 +18,16 @@ var reachable = map[Tier]map[string]int{
 		"outcome gave up after conflicts":   15_000,
 		"outcome conflict ConcurrentAppend": 500, "outcome conflict ConcurrentDeleteRead": 1500,
 		"outcome conflict ConcurrentDeleteDelete": 8000, "outcome conflict MetadataChanged": 1500,
+		"outcome conflict ProtocolChanged": 5000, "outcome conflict ConcurrentTransaction": 5000,
 		"late commits": 8000,
+	},
+	Parquet: {
+		"fault F1": 50, "fault F2": 50, "fault F3": 200, "fault F4": 50, "fault F5": 200, "fault F6": 200, "fault F7": 900, "fault F8": 200,
+		"fault F9": 100, "fault F10": 50, "fault F11": 900, "fault F12": 200, "fault F15": 150, "fault F16": 50, "fault F17": 50,
+		"fault F18": 20, "fault F19": 20, "fault F20": 100, "fault F21": 500, "fault F22": 50, "fault F23": 150, "fault F24": 900, "fault F26": 500,
+		"outcome committed": 10, "outcome already_applied": 20, "outcome no_op": 100, "outcome not_committed": 20, "outcome unknown": 900,
+		"outcome crashed": 50, "outcome recovered by read-back": 200, "outcome fenced": 300, "outcome key reuse": 50, "outcome table exists": 100,
+		"outcome gave up after conflicts": 500, "outcome three rebases or more": 900, "late commits": 900,
 	},
 }
 

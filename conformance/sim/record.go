@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/deltalog/deltalog/conformance/model"
+	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/txlog"
 )
 
@@ -26,6 +28,7 @@ type Intent struct {
 	Rows  []Row
 	Key   string
 	Seq   bool
+	Work  *model.Op // of the tier with rows
 	// Number is what is recorded under Key.
 	Number int64
 	Policy txlog.ReplayPolicy
@@ -42,27 +45,29 @@ type Intent struct {
 // A Record is one call of one attempt: what was asked, and what the caller was
 // told.
 type Record struct {
-	Intents    []string // of its plans, in order
-	Task       string
-	Op         OpKind
-	Proc       string
-	Call       int // step at which it was called
-	Return     int // step at which it returned
-	Crashed    bool
-	State      txlog.State
-	Version    txlog.Version
-	Recovered  bool
-	Attempts   int
-	Err        error
-	Key        string
-	Seq        bool
-	Number     int64
-	Calls      int // to the store
-	Struck     int // faults
-	Took       time.Duration
-	Delayed    time.Duration // by faults
-	Plans      int
-	ByVersions int // of the table that were committed meanwhile
+	Intents   []string // of its plans, in order
+	Task      string
+	Op        OpKind
+	Proc      string
+	Call      int // step at which it was called
+	Return    int // step at which it returned
+	Crashed   bool
+	State     txlog.State
+	Version   txlog.Version
+	Recovered bool
+	Attempts  int
+	Err       error
+	Key       string
+	Seq       bool
+	Number    int64
+	Calls     int // to the store
+	FirstPut  int // step at which the first commit was sent; 0: none was
+	Result    *delta.Result
+	ids       [2]int64 // of the process, before and after
+	Struck    int      // faults
+	Took      time.Duration
+	Delayed   time.Duration // by faults
+	Plans     int
 }
 
 // A Read is what one reader saw.
@@ -76,11 +81,13 @@ type Read struct {
 	Files   int64
 	Txns    map[string]int64
 	Props   map[string]string
-	// Hinted is set if a store against the contract may have hidden what is new.
-	Err error
-	// Token is that of a commit which a tailer has read.
-	Token string
-	Tail  bool
+	// Tail is set for a follower. It read the commit of Version, which has this
+	// Token; or with rows the changes of the versions From to Version.
+	Tail    bool
+	Token   string
+	From    txlog.Version
+	Changes map[Change]int
+	Table   *model.Table
 }
 
 // A Violation is something that must not be.

@@ -48,7 +48,7 @@ func playIn(s *Script, r *replay, b Broken) *Report {
 		plan: &s.Plan, script: s, replay: r, broken: b,
 		rng:   rand.New(rand.NewPCG(s.Plan.Seed, 1)),
 		procs: map[string]*proc{}, wake: make(chan struct{}, 1), budget: s.Plan.Most,
-		objects: map[string][][]byte{}, bodies: map[string][]body{}, deleted: map[string]bool{}, intents: map[string]*Intent{},
+		objects: map[string][][]byte{}, bodies: map[string][]body{}, deleted: map[string]bool{}, lost: map[string]bool{}, intents: map[string]*Intent{},
 	}
 	w.store = memstore.New(&memstore.Options{Now: time.Now})
 	w.setup()
@@ -97,6 +97,26 @@ func (w *world) setup() {
 	if w.plan.Table.Absent {
 		return
 	}
+	if w.plan.Tier == Parquet {
+		w.setupRows()
+	} else {
+		w.setupLog()
+	}
+	ctx := context.Background()
+	for _, n := range w.store.Names() {
+		data, err := w.store.Read(ctx, n, 0)
+		must(err)
+		switch {
+		case isCommit(n):
+			w.bodies[n] = []body{{data, 0, time.Now()}}
+		case isHint(n):
+			w.objects[n] = [][]byte{data}
+		}
+	}
+}
+
+// setupLog makes it of files that only have names.
+func (w *world) setupLog() {
 	ctx := context.Background()
 	p := w.newProc("setup", 0)
 	props := w.plan.Table.Properties
@@ -123,16 +143,6 @@ func (w *world) setup() {
 		res, err := tx.Commit(ctx)
 		must(err)
 		snap = res.Snapshot
-	}
-	for _, n := range w.store.Names() {
-		data, err := w.store.Read(ctx, n, 0)
-		must(err)
-		switch {
-		case isCommit(n):
-			w.bodies[n] = []body{{data, 0, time.Now()}}
-		case isHint(n):
-			w.objects[n] = [][]byte{data}
-		}
 	}
 }
 

@@ -44,6 +44,7 @@ type world struct {
 
 	bodies  map[string][]body // what was ever stored under names of commits, in order
 	deleted map[string]bool   // names of commits that clean-up has removed
+	lost    map[string]bool   // names of data files that somebody removed
 
 	counts Counts
 	hash   hasher

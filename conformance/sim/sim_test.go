@@ -59,6 +59,15 @@ func TestHistories(t *testing.T) {
 	require.Empty(t, c.Unreached(sim.Log), "these were never met")
 }
 
+// TestRowHistories does the same with rows in Parquet files.
+func TestRowHistories(t *testing.T) {
+	n := effort.Pick(20, 1000)
+	start := time.Now()
+	c := many(t, sim.Parquet, func(i int) bool { return i < n })
+	report(t, sim.Parquet, &c, time.Since(start))
+	require.Empty(t, c.Unreached(sim.Parquet), "these were never met")
+}
+
 // report prints what a run came to, also when it succeeds.
 func report(t *testing.T, tier sim.Tier, c *sim.Counts, took time.Duration) {
 	perCore := float64(c.Histories) / took.Minutes() / float64(runtime.GOMAXPROCS(0))
@@ -108,15 +117,17 @@ func fail(t *testing.T, r *sim.Report) {
 
 // The same seed gives the same history, call by call, and so does its script.
 func TestSameSeedSameHistory(t *testing.T) {
-	faults := 0
-	for seed := range uint64(effort.Pick(30, 300)) {
-		p := sim.Generate(sim.Log, seed)
-		r := sim.Run(t, p, "")
-		require.Equal(t, r.Hash, sim.Run(t, p, "").Hash, "seed %d", seed)
-		require.Equal(t, r.Hash, sim.Replay(t, &r.Script, "").Hash, "script of seed %d", seed)
-		faults += len(r.Script.Faults)
+	for tier, n := range map[sim.Tier]int{sim.Log: effort.Pick(30, 300), sim.Parquet: effort.Pick(10, 50)} {
+		faults := 0
+		for seed := range uint64(n) {
+			p := sim.Generate(tier, seed)
+			r := sim.Run(t, p, "")
+			require.Equal(t, r.Hash, sim.Run(t, p, "").Hash, "%s seed %d", tier, seed)
+			require.Equal(t, r.Hash, sim.Replay(t, &r.Script, "").Hash, "script of %s seed %d", tier, seed)
+			faults += len(r.Script.Faults)
+		}
+		require.NotZero(t, faults, tier)
 	}
-	require.NotZero(t, faults)
 	require.NotEqual(t, sim.Run(t, sim.Generate(sim.Log, 1), "").Hash, sim.Run(t, sim.Generate(sim.Log, 2), "").Hash)
 }
 
@@ -182,7 +193,7 @@ func TestSoak(t *testing.T) {
 		return // no soak was asked for
 	}
 	s := &soak{start: time.Now(), first: firstSeed(t), Tiers: map[sim.Tier]*sim.Counts{}}
-	for _, tier := range []sim.Tier{sim.Log} {
+	for _, tier := range []sim.Tier{sim.Log, sim.Parquet} {
 		s.Tiers[tier] = &sim.Counts{}
 	}
 	s.run(t, d)
@@ -212,7 +223,12 @@ func (s *soak) run(t *testing.T, d time.Duration) {
 			t.Run(strconv.Itoa(core), func(t *testing.T) {
 				t.Parallel()
 				for time.Since(s.start) < d {
-					s.one(t, sim.Log, s.first+uint64(s.next.Add(1))-1)
+					seed := s.first + uint64(s.next.Add(1)) - 1
+					tier := sim.Log
+					if seed%8 == 0 { // about half of the time
+						tier = sim.Parquet
+					}
+					s.one(t, tier, seed)
 				}
 			})
 		}

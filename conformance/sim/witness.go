@@ -33,6 +33,7 @@ type logged struct {
 type loggedInfo struct {
 	UserMetadata      string
 	TxnID             string `json:"txnId"`
+	Operation         string
 	InCommitTimestamp *int64
 	IsBlindAppend     bool
 	ReadVersion       *int64
@@ -44,6 +45,23 @@ type loggedFile struct {
 	Size            int64
 	DataChange      bool
 	Tags            map[string]string
+	DeletionVector  *struct {
+		StorageType    string
+		PathOrInlineDv string
+		Offset         *int32
+	}
+}
+
+// key identifies the logical file: PROTOCOL.md, "Action Reconciliation".
+func (f *loggedFile) key() string {
+	k := pathOf(*f)
+	if d := f.DeletionVector; d != nil {
+		k += " " + d.StorageType + d.PathOrInlineDv
+		if d.Offset != nil {
+			k += fmt.Sprintf("@%d", *d.Offset)
+		}
+	}
+	return k
 }
 
 type loggedTxn struct {
@@ -106,7 +124,7 @@ type state struct {
 	rows  map[Row]int
 	added map[Row]txlog.Version // by which version a row came
 	blind map[txlog.Version]bool
-	files map[string]loggedFile // by decoded path
+	files map[string]loggedFile // by their keys
 	gone  map[string]bool       // tombstones
 	txns  map[string]int64
 	props map[string]string
@@ -137,7 +155,7 @@ func (s *state) view() view {
 // replayActions is the protocol's reconciliation: what the bytes say.
 func (s *state) replayActions(c *logged) {
 	for _, f := range c.removes {
-		p := pathOf(f)
+		p := f.key()
 		if old, ok := s.files[p]; ok {
 			s.size -= old.Size
 			delete(s.files, p)
@@ -145,7 +163,7 @@ func (s *state) replayActions(c *logged) {
 		s.gone[p] = true
 	}
 	for _, f := range c.adds {
-		p := pathOf(f)
+		p := f.key()
 		if old, ok := s.files[p]; ok {
 			s.size -= old.Size
 		}
