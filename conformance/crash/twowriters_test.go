@@ -53,7 +53,11 @@ func fight(t *testing.T, d duel, n int, dead bool, wrap func(logstore.Store) log
 	t.Helper()
 	ctx, top := t.Context(), t.TempDir()
 	m = &match{disk: crash.NewDisk(top), duel: d}
-	open := func() logstore.Store { return wrap(openOn(top, m.disk.Hook(filepath.Join(top, below)))) }
+	open := func() logstore.Store {
+		st := openOn(top, m.disk.Hook(filepath.Join(top, below)))
+		t.Cleanup(func() { require.NoError(t, st.Close()) })
+		return wrap(st)
+	}
 	before := []step{createStep, baseStep}
 	if d.one.makes {
 		before = nil
@@ -79,6 +83,7 @@ func fight(t *testing.T, d duel, n int, dead bool, wrap func(logstore.Store) log
 		}
 		return hook(c, do)
 	})
+	defer one.Close()
 	res, err := d.one.run(ctx, one, "one", nil)
 	if !met || !dead {
 		require.NoError(t, err)
@@ -177,7 +182,7 @@ func (m *match) holds(ctx context.Context, s *txlog.Snapshot, want []string) err
 // while the other was between two system calls, where it may also be killed; then
 // the power goes.
 func TestPowerCutBetweenTwoWriters(t *testing.T) {
-	every := effort.Pick(4, 1)
+	every := effort.Pick(6, 1)
 	for _, d := range duels {
 		for _, dead := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/dead %t", d.name, dead), func(t *testing.T) {

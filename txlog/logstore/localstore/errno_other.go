@@ -30,6 +30,8 @@ func isNoSpace(err error) bool {
 	return errors.Is(err, errorDiskFull) || errors.Is(err, errorHandleDiskFull)
 }
 
+func isTooManyFiles(error) bool { return false }
+
 func isBadPath(err error) bool {
 	return errors.Is(err, errorInvalidName) || errors.Is(err, errorFilenameExcedRange)
 }

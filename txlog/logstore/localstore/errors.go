@@ -37,6 +37,8 @@ func (s *Store) class(err error) error {
 		return logstore.ErrPermission
 	case isNoSpace(err):
 		return logstore.ErrNoSpace
+	case isTooManyFiles(err):
+		return logstore.ErrUnavailable
 	case s.escapes != nil && errors.Is(err, s.escapes), isBadPath(err), errors.Is(err, fs.ErrClosed):
 		return logstore.ErrRefused
 	}
