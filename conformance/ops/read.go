@@ -72,6 +72,23 @@ type Commit struct {
 	Intent  string           // commitInfo.userMetadata
 	Token   string           // commitInfo.txnId
 	Keys    map[string]int64 // what it records under keys
+	changes []*txlog.AddCDCFile
+}
+
+func commitOf(c *txlog.Commit) Commit {
+	h := Commit{Version: c.Version, Keys: map[string]int64{}}
+	if ci := c.Info(); ci != nil {
+		h.Intent, h.Token = ci.UserMetadata, ci.TxnID
+	}
+	for _, a := range c.Actions {
+		switch a := a.(type) {
+		case *txlog.SetTransaction:
+			h.Keys[a.AppID] = a.Version
+		case *txlog.AddCDCFile:
+			h.changes = append(h.changes, a)
+		}
+	}
+	return h
 }
 
 // History returns the commits of the whole log, which must begin with version 0; nil
@@ -90,16 +107,7 @@ func History(ctx context.Context, st logstore.Store) ([]Commit, error) {
 		if err != nil {
 			return nil, err
 		}
-		h := Commit{Version: v, Keys: map[string]int64{}}
-		if ci := c.Info(); ci != nil {
-			h.Intent, h.Token = ci.UserMetadata, ci.TxnID
-		}
-		for _, a := range c.Actions {
-			if x, ok := a.(*txlog.SetTransaction); ok {
-				h.Keys[x.AppID] = x.Version
-			}
-		}
-		all = append(all, h)
+		all = append(all, commitOf(c))
 	}
 	return all, nil
 }

@@ -1,0 +1,126 @@
+package sweep
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/deltalog/deltalog/conformance/model"
+	"github.com/deltalog/deltalog/conformance/ops"
+	"github.com/deltalog/deltalog/txlog/logstore"
+	"github.com/deltalog/deltalog/txlog/logstore/memstore"
+)
+
+// A Case is an operation that is swept.
+type Case struct {
+	Name string
+	Op   model.Op
+	// First: there is no table, and the operation makes it.
+	First bool
+}
+
+// Cases returns all operations: each under a key where it can have one.
+func Cases() []Case {
+	rows := []model.Row{{Part: "a", ID: 2, Qty: 70, Tag: "new"}, {Part: "a", ID: 5, Qty: 71, Tag: "new"}, {Part: "c", ID: 31, Qty: 72, Tag: "new"}}
+	all := []Case{
+		{Name: "append", Op: model.Op{Kind: model.Append, Rows: rows}},
+		{Name: "append-unkeyed", Op: model.Op{Kind: model.Append, Rows: rows}},
+		{Name: "append-sequence", Op: model.Op{Kind: model.Append, Seq: 4, Rows: rows}},
+		{Name: "insert-new", Op: model.Op{Kind: model.InsertNew, Rows: rows}},
+		{Name: "replace-dynamic", Op: model.Op{Kind: model.ReplaceDynamic, Rows: rows}},
+		{Name: "replace-static", Op: model.Op{Kind: model.ReplaceStatic, Rows: rows[:2], Parts: []string{"a", "b"}}},
+		{Name: "replace-partitions-where", Op: model.Op{Kind: model.ReplaceWhere, Rows: rows, Where: model.Range{Parts: []string{"a", "c"}}}},
+		{Name: "replace-rows-where", Op: model.Op{Kind: model.ReplaceWhere, Rows: rows[1:], Where: model.Range{ByID: true, MinID: 3, MaxID: 99}}},
+		{Name: "merge", Op: model.Op{Kind: model.Merge, Rows: rows}},
+		{Name: "merge-by-part", Op: model.Op{Kind: model.Merge, Rows: rows, ByPart: true}},
+		{Name: "update", Op: model.Op{Kind: model.Update, Add: 7, Where: model.Range{ByID: true, MinID: 3, MaxID: 12}}},
+		{Name: "delete", Op: model.Op{Kind: model.Delete, Where: model.Range{ByID: true, MinID: 4, MaxID: 12}}},
+		{Name: "delete-partition", Op: model.Op{Kind: model.Delete, Where: model.Range{Parts: []string{"b"}}}},
+		{Name: "delete-nothing", Op: model.Op{Kind: model.Delete, Where: model.Range{Parts: []string{"z"}}}},
+		{Name: "reload", Op: model.Op{Kind: model.Reload, Rows: rows}},
+		{Name: "truncate", Op: model.Op{Kind: model.Reload}},
+		{Name: "add-column", Op: model.Op{Kind: model.AddColumn, Column: "more"}},
+		{Name: "checkpoint", Op: model.Op{Kind: model.Checkpoint}},
+		{Name: "optimize", Op: model.Op{Kind: model.Optimize}},
+		{Name: "key-only", Op: model.Op{Kind: model.KeyOnly, Seq: 3}},
+		{Name: "create", Op: model.Op{Kind: model.Create}, First: true},
+		{Name: "first-append", Op: model.Op{Kind: model.Append, Rows: rows}, First: true},
+		{Name: "first-replace", Op: model.Op{Kind: model.ReplaceDynamic, Rows: rows}, First: true},
+		{Name: "first-reload", Op: model.Op{Kind: model.Reload, Rows: rows}, First: true},
+	}
+	for i := range all {
+		if all[i].Name != "append-unkeyed" {
+			all[i].Op.Key = "job/2026-01-06"
+		}
+	}
+	return all
+}
+
+// other is what another process does in between.
+var other = model.Op{Kind: model.Append, Rows: []model.Row{{Part: "b", ID: 99, Qty: 1, Tag: "other"}}}
+
+// A base is the table before the operation: version 3, so that the next commit is
+// followed by a checksum and a checkpoint, in partition a a file of which a row was
+// deleted, in partition b two files, and a null partition.
+type base struct {
+	variant ops.Variant
+	objects map[string][]byte
+	table   *model.Table
+}
+
+func newBase(ctx context.Context, v ops.Variant) (*base, error) {
+	b := &base{variant: v.With(map[string]string{"delta.checkpointInterval": "4"}), objects: map[string][]byte{}}
+	st, fake := memstore.New(nil), &model.Fake{}
+	t, err := ops.Open(ctx, ops.Options{Store: st, Env: ops.Env("base"), Variant: b.variant})
+	if err != nil {
+		return nil, err
+	}
+	old := func(part string, ids ...int64) (rows []model.Row) {
+		for _, id := range ids {
+			rows = append(rows, model.Row{Part: part, ID: id, Qty: id, Tag: "old"})
+		}
+		return rows
+	}
+	for _, op := range []model.Op{
+		{Kind: model.Append, Rows: append(old("a", 1, 2, 3, 4, 6, 7, 8, 9), old("b", 11, 12)...)},
+		{Kind: model.Append, Rows: append(old("b", 13), old(model.Null, 21)...)},
+		{Kind: model.Append, Rows: old("a", 41, 42)},
+		{Kind: model.Delete, Where: model.Range{ByID: true, MinID: 1, MaxID: 2}},
+	} {
+		if _, err := t.Do(ctx, op, "base"); err != nil {
+			return nil, err
+		}
+		if _, err := fake.Commit(op); err != nil {
+			return nil, err
+		}
+	}
+	b.table = fake.Latest()
+	for _, name := range st.Names() {
+		if b.objects[name], err = st.Read(ctx, name, 0); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// before returns the table before a case, and puts it into a store.
+func (b *base) before(ctx context.Context, c Case, st logstore.Store) (*model.Table, error) {
+	if c.First {
+		return model.Absent(), nil
+	}
+	for name, data := range b.objects {
+		if err := st.Put(ctx, name, data, logstore.Overwrite); err != nil {
+			return nil, err
+		}
+	}
+	return b.table, nil
+}
+
+// options are those of one process.
+func (b *base) options(st logstore.Store, process string) ops.Options {
+	return ops.Options{Store: st, Env: ops.Env(process), Variant: b.variant, CommitTimeout: 2 * time.Second}
+}
+
+func isCommit(name string) bool {
+	return strings.HasPrefix(name, "_delta_log/") && strings.HasSuffix(name, ".json") && len(name) == len("_delta_log/00000000000000000000.json")
+}
