@@ -129,11 +129,12 @@ func (a *actor) await(done <-chan *Record, t Task) *Record {
 // over reports whether there is no use in another attempt.
 func (r *Record) over(t Task) bool {
 	if !t.Op.writes() {
-		return r.Err == nil
+		return r.Err == nil || errors.Is(r.Err, txlog.ErrTableNotFound)
 	}
 	switch r.State {
 	case txlog.NotCommitted:
-		return errors.Is(r.Err, txlog.ErrKeyReused) || errors.Is(r.Err, txlog.ErrConflict) || errors.Is(r.Err, txlog.ErrTableExists)
+		return errors.Is(r.Err, txlog.ErrKeyReused) || errors.Is(r.Err, txlog.ErrConflict) ||
+			errors.Is(r.Err, txlog.ErrTableExists) || errors.Is(r.Err, txlog.ErrTableNotFound)
 	case txlog.Unknown:
 		return t.Key == ""
 	}

@@ -91,7 +91,7 @@ func (c *checker) count(r *Record, state string) {
 	if r.Attempts >= 4 {
 		c.w.counts.outcome("three rebases or more")
 	}
-	if r.Plans > 1 && r.State == txlog.Committed {
+	if r.State == txlog.Committed && (r.Plans > 1 || r.Result != nil && r.Result.Rows != nil && r.Result.Rows.Plans > 1) {
 		c.w.counts.outcome("planned again and committed")
 	}
 }

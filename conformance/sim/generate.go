@@ -3,8 +3,10 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/deltalog/deltalog/conformance/model"
 	"github.com/deltalog/deltalog/txlog"
 )
 
@@ -20,12 +22,25 @@ func Generate(tier Tier, seed uint64) *Plan {
 		p.Table = g.rowTable()
 	}
 	p.Switch = oneOf(g, []float64{0.05, 0.3, 0.3, 0.8})
-	p.Faults = oneOf(g, []float64{0, 0.01, 0.03, 0.03, 0.1})
-	p.Most = oneOf(g, []int{1, 3, 6, 20})
+	p.Faults = oneOf(g, []float64{0, 0.01, 0.03, 0.06, 0.1})
+	p.Most = oneOf(g, []int{2, 4, 8, 20})
 	for i := range 2 + g.rng.IntN(4) {
 		p.Actors = append(p.Actors, g.actor(i))
 	}
+	if p.Table.Absent { // somebody makes it soon, several at once now and then
+		p.Actors[0].Tasks = slices.Insert(p.Actors[0].Tasks, 0, g.first())
+		p.Actors[0].Start = 0
+	}
 	return p
+}
+
+// first makes a task that makes the table.
+func (g *generator) first() Task {
+	for {
+		if t := g.write(); t.Op.makes() || t.Work != nil && (t.Work.Kind == model.Append || t.Work.Kind == model.Reload) {
+			return t
+		}
+	}
 }
 
 type generator struct {

@@ -105,7 +105,8 @@ type Counts struct {
 	Calls      int            `json:"calls"`
 	Commits    int            `json:"commits"`
 	Reads      int            `json:"reads"`
-	Late       int            `json:"late_commits"` // commits that landed after their answer
+	Judged     int            `json:"judged_without_log"` // histories
+	Late       int            `json:"late_commits"`       // commits that landed after their answer
 	Faults     map[string]int `json:"faults"`
 	Outcomes   map[string]int `json:"outcomes"`
 	Violations int            `json:"violations"`
@@ -133,6 +134,7 @@ func (c *Counts) Add(o *Counts) {
 	c.Commits += o.Commits
 	c.Reads += o.Reads
 	c.Late += o.Late
+	c.Judged += o.Judged
 	c.Violations += o.Violations
 	for k, n := range o.Faults {
 		c.hit(k)
@@ -155,8 +157,8 @@ func (c *Counts) Total() int {
 
 // String is a table of all counters.
 func (c *Counts) String() string {
-	s := fmt.Sprintf("histories %d, operations %d, calls %d, commits %d (%d of them late), reads %d, faults %d, violations %d\n",
-		c.Histories, c.Operations, c.Calls, c.Commits, c.Late, c.Reads, c.Total(), c.Violations)
+	s := fmt.Sprintf("histories %d (%d of them judged without the log too), operations %d, calls %d, commits %d (%d of them late), reads %d, faults %d, violations %d\n",
+		c.Histories, c.Judged, c.Operations, c.Calls, c.Commits, c.Late, c.Reads, c.Total(), c.Violations)
 	for _, k := range slices.Sorted(maps.Keys(c.Faults)) {
 		s += fmt.Sprintf("  fault   %-24s %9d\n", k, c.Faults[k])
 	}
@@ -180,6 +182,8 @@ const (
 	NextVersion Broken = "next-version"
 	// KeyBefore is a writer that looks for its key only before it commits.
 	KeyBefore Broken = "key-before"
+	// StaleListing is a store that does not list what was just written.
+	StaleListing Broken = "stale-listing"
 	// StaleReplace is a writer that replaces the files it saw, and no others.
 	StaleReplace Broken = "stale-replace"
 )

@@ -75,7 +75,7 @@ func (g *generator) rows(op *model.Op, part string) {
 		if g.rng.IntN(3) == 0 && op.Kind != model.ReplaceStatic {
 			p = oneOf(g, rowParts)
 		}
-		if op.ByPart && p == model.Null {
+		if op.ByPart && p == model.Null && (op.Kind == model.InsertNew || op.Kind == model.Merge) {
 			p = "a"
 		}
 		if w := op.Where; op.Kind == model.ReplaceWhere {

@@ -18,9 +18,9 @@ func Shrink(t *testing.T, s *Script, rule string, b Broken, limit int) *Report {
 	if !best.breaks(rule) {
 		return best
 	}
+	best = sh.search(best)
 	for before := -1; before != best.size() && sh.left > 0; {
 		before = best.size()
-		best = sh.search(best)
 		best = sh.actors(best)
 		best = sh.tasks(best)
 		best = sh.faults(best)
@@ -85,7 +85,7 @@ func (sh *shrinker) without(best *Report, count func(*Script) int, cut func(s *S
 // that is found anew is often smaller than what is left of the first.
 func (sh *shrinker) search(best *Report) *Report {
 	for most := range 3 {
-		for seed := range uint64(40) {
+		for seed := range uint64(25) {
 			s := best.Script.clone()
 			s.Plan.Most, s.Plan.Faults, s.Plan.Seed = most, 0.1, seed
 			if sh.left--; sh.left <= 0 {
@@ -93,6 +93,7 @@ func (sh *shrinker) search(best *Report) *Report {
 			}
 			if r := Run(sh.t, &s.Plan, sh.broken); r.breaks(sh.rule) && r.size() < best.size() {
 				best = r
+				break
 			}
 		}
 	}

@@ -1,0 +1,131 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/deltalog/deltalog/conformance/check"
+	"github.com/deltalog/deltalog/conformance/model"
+	"github.com/deltalog/deltalog/txlog"
+)
+
+// History returns what clients asked for and were told, without anything of the
+// log, for the checkers of package check. It returns false for histories that these
+// cannot judge: of the log-only tier, of stores whose listings lag, and those in
+// which a key was used for one content after another, so that one piece of work may
+// have acted twice.
+func (r *Report) History() (*check.History, bool) {
+	if r.Script.Plan.Tier != Parquet || r.Script.Plan.Profile == Legacy || len(r.Records) == 0 {
+		return nil, false
+	}
+	h := &check.History{Start: check.RowsOf(r.start(), nil)}
+	works := map[string][]*Record{} // attempts at one piece of work
+	numbers := map[string]int64{}
+	for i, rec := range r.Records {
+		if len(rec.Intents) == 0 {
+			continue // it came to nothing before it had planned anything
+		}
+		name := fmt.Sprintf("%s %d", rec.Proc, i)
+		if in := r.Intents[rec.Intents[0]]; in.Key != "" && !in.Foreign {
+			if n, used := numbers[in.Key]; used && n != in.Number && in.Policy == txlog.ReplayReplace && !in.Seq {
+				return nil, false
+			}
+			numbers[in.Key] = in.Number
+			name = fmt.Sprintf("%s %d", in.Key, in.Number)
+		}
+		works[name] = append(works[name], rec)
+	}
+	for _, name := range sortedKeys(works) {
+		h.Events = append(h.Events, r.event(name, works[name]))
+	}
+	for i, read := range r.Reads {
+		if read.Tail || read.Want != txlog.NoVersion {
+			continue
+		}
+		h.Events = append(h.Events, &check.Event{
+			Client: read.Proc, Name: fmt.Sprintf("read %d", i), Call: called(read.Call), Return: returned(read.Return),
+			Outcome: check.Done, Version: int64(read.Version), Reads: check.RowsOf(read.Table.Rows, nil),
+		})
+	}
+	return h, true
+}
+
+// Moments: all calls of a step come before all returns of it, so that what happened
+// at one step was at the same time.
+func called(step int) int64   { return int64(2 * step) }
+func returned(step int) int64 { return int64(2*step + 1) }
+
+// event is one piece of work, of which several attempts may have been made.
+func (r *Report) event(name string, recs []*Record) *check.Event {
+	in := r.Intents[recs[0].Intents[0]]
+	changes, _ := check.ChangesOf(*in.Work, nil)
+	e := &check.Event{
+		Client: recs[0].Proc, Name: name + " " + in.Work.String(), Call: called(recs[0].Call), Return: check.Never,
+		Outcome: check.Failed, Version: check.NoVersion, Changes: changes,
+	}
+	told := false
+	for _, rec := range recs {
+		e.Call = min(e.Call, called(rec.Call))
+		switch {
+		case rec.tells(in):
+			told = true
+			e.Outcome, e.Return = check.Done, min(e.Return, returned(rec.Return))
+			if rec.State != txlog.NoOp && rec.Version >= 0 {
+				e.Version = int64(rec.Version)
+			}
+		case told:
+		case rec.Crashed, in.Foreign, rec.State != txlog.NotCommitted:
+			e.Outcome = check.Unknown
+		}
+	}
+	if e.Outcome == check.Failed {
+		e.Return = returned(recs[len(recs)-1].Return)
+	}
+	return e
+}
+
+// tells reports whether the record says that this very work is done. Where a key is
+// all that counts, or a number that is past, other work may have been.
+func (r *Record) tells(in *Intent) bool {
+	switch {
+	case r.Crashed || in.Foreign:
+		return false
+	case r.State == txlog.AlreadyApplied:
+		return !in.Seq && in.Policy != txlog.ReplaySkip
+	}
+	return r.State == txlog.Committed || r.State == txlog.NoOp
+}
+
+// start returns the rows that the table had before the history.
+func (r *Report) start() []model.Row {
+	t := model.Absent()
+	for i := 0; ; i++ {
+		in := r.Intents[fmt.Sprintf("setup/%d", i)]
+		if in == nil {
+			return slices.Clone(t.Rows)
+		}
+		t, _, _ = t.Apply(*in.Work)
+	}
+}
+
+// second asks the checkers that look at no log.
+func (r *Report) second() {
+	h, ok := r.History()
+	if !ok {
+		return
+	}
+	for rule, judge := range map[string]func() ([]*check.Violation, error){
+		"registers": func() ([]*check.Violation, error) { return check.Registers(h, nil) },
+		"isolation": func() ([]*check.Violation, error) { return check.Isolation(h, nil) },
+	} {
+		vs, err := judge()
+		if err != nil {
+			r.Violations = append(r.Violations, Violation{rule, err.Error()})
+		}
+		for _, v := range vs {
+			r.Violations = append(r.Violations, Violation{rule, fmt.Sprint(v)})
+		}
+	}
+	r.Counts.Judged++
+	r.Counts.Violations = len(r.Violations)
+}
