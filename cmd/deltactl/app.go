@@ -134,7 +134,7 @@ write is true, also when the write failed.`,
 		a.dedupCmd(), a.applyChangesCmd(), a.scd2Cmd(),
 		a.headCmd(), a.exportCmd(), a.changesCmd(),
 		a.inspectCmd(), a.historyCmd(), a.schemaCmd(), a.filesCmd(), a.partitionsCmd(), a.txnsCmd(), a.statusCmd(),
-		a.checkpointCmd(), a.constraintCmd(), a.propertyCmd(), a.storeCmd(), a.demoCmd(), a.versionCmd(),
+		a.checkpointCmd(), a.fsckCmd(), a.constraintCmd(), a.propertyCmd(), a.storeCmd(), a.demoCmd(), a.versionCmd(),
 	)
 	root.AddCommand(topics()...)
 	for _, c := range root.Commands() {
@@ -202,7 +202,7 @@ func (a *app) optionsFor(ctx context.Context, url string) (delta.Options, error)
 	c, ok := s.(careful)
 	o.Store = &loud{logstore.Traced(s, func(c logstore.Call) {
 		o.Env.Logger.Debug("request", "verb", c.Verb, "object", c.Name, "bytes", c.Bytes, "error", c.Err)
-	}), ok && c.NeedsProbe()}
+	}), ok && c.NeedsProbe(), s}
 	return o, nil
 }
 
@@ -212,6 +212,18 @@ type careful interface{ NeedsProbe() bool }
 type loud struct {
 	logstore.Store
 	careful bool
+	quiet   logstore.Store // the store that it is
+}
+
+// Leftovers returns the temporary files of the store that it is, if that has such.
+func (l *loud) Leftovers(ctx context.Context) ([]logstore.Object, error) {
+	s, has := l.quiet.(interface {
+		Leftovers(ctx context.Context) ([]logstore.Object, error)
+	})
+	if !has {
+		return nil, nil
+	}
+	return s.Leftovers(ctx)
 }
 
 // Unwrap returns the store without the log.

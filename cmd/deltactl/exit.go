@@ -29,6 +29,7 @@ const (
 	exitUnknown     = 8
 	exitUnsupported = 9
 	exitRejected    = 10
+	exitDamaged     = 11
 	exitDeadline    = 124
 	exitInterrupted = 130
 )

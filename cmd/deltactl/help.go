@@ -55,6 +55,7 @@ const topicExitCodes = `0    done, or applied earlier
 9    the table needs a feature that is not supported; refused before touching it
 10   data rejected (schema, partition, constraint, keys twice, limits, format);
      nothing committed
+11   fsck: the table is damaged; the report says where
 124  --deadline has passed, nothing committed
 130  interrupted, nothing committed
 

@@ -13,8 +13,7 @@ import (
 
 // A progress shows how far a write has got, on a terminal only.
 type progress struct {
-	bars  *mpb.Progress
-	bar   *mpb.Bar
+	stop  func()
 	start time.Time
 
 	mu   sync.Mutex
@@ -23,12 +22,22 @@ type progress struct {
 
 func (a *app) progress() *progress {
 	p := &progress{start: time.Now()}
-	if !a.terminal || a.quiet || a.json() {
-		return p
-	}
-	p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithRefreshRate(200*time.Millisecond))
-	p.bar = p.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.line() })))
+	p.stop = a.spinner(p.line)
 	return p
+}
+
+// spinner shows a line that is asked for again and again, on a terminal only, until
+// stop is called.
+func (a *app) spinner(line func() string) (stop func()) {
+	if !a.terminal || a.quiet || a.json() {
+		return func() {}
+	}
+	bars := mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithRefreshRate(200*time.Millisecond))
+	bar := bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return line() })))
+	return sync.OnceFunc(func() {
+		bar.Abort(true)
+		bars.Wait()
+	})
 }
 
 func (p *progress) line() string {
@@ -42,13 +51,4 @@ func (p *progress) update(d delta.Progress) {
 	p.mu.Lock()
 	p.last = d
 	p.mu.Unlock()
-}
-
-func (p *progress) stop() {
-	if p.bars == nil {
-		return
-	}
-	p.bar.Abort(true)
-	p.bars.Wait()
-	p.bars = nil
 }

@@ -16,6 +16,9 @@ type tableArg struct {
 	at  delta.At
 	// pinned: the argument names a version or a time.
 	pinned bool
+	// That version or time; nil: the other, or neither.
+	version *delta.Version
+	time    *time.Time
 }
 
 // parseTable splits TABLE@v12 and TABLE@2026-01-05T00:00:00Z. A path with an at
@@ -32,12 +35,12 @@ func parseTable(arg string) (tableArg, error) {
 		suffix := arg[i+1:]
 		if n, ok := strings.CutPrefix(suffix, "v"); ok {
 			if v, err := strconv.ParseInt(n, 10, 64); err == nil && v >= 0 {
-				return tableArg{arg[:i], delta.AtVersion(delta.Version(v)), true}, nil
+				return tableArg{arg[:i], delta.AtVersion(delta.Version(v)), true, (*delta.Version)(&v), nil}, nil
 			}
 		}
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
 			if at, err := time.ParseInLocation(layout, suffix, time.UTC); err == nil {
-				return tableArg{arg[:i], delta.AtTime(at), true}, nil
+				return tableArg{arg[:i], delta.AtTime(at), true, nil, &at}, nil
 			}
 		}
 	}

@@ -90,7 +90,6 @@ var codes = []CodeInfo{
 	{LogContradicts, Error, "a commit is not what a checkpoint after it says: one of the two was written for another history, for instance by a delayed request that made an old commit again", doCheckpoint},
 	{LogTwoBodies, Error, "a version had two bodies: what was written beside it is about another commit of the same version", "the store may not honour conditional writes: test it with deltactl store check, and look whether rows of the lost commit must be loaded again"},
 	{LogStaged, Warning, "no staged commit of a version has the bytes that were published for it", "nothing, if another writer's proposal was refused; else compare the two"},
-	{LogUnusable, Error, "the version cannot be put together from the log", "see the other findings about the log"},
 	{CommitBad, Error, "a commit is cut off, empty, or not what the format asks for", doRestoreCommit},
 	{CommitDuplicate, Error, "a commit says something twice: adds or removes one file, or sets an application's version or a domain", doReport},
 	{CommitBoth, Error, "a commit adds and removes the same file", doReport},
@@ -109,6 +108,7 @@ var codes = []CodeInfo{
 	{HintBad, Warning, "_last_checkpoint cannot be read", doRewriteHint},
 	{HintStale, Warning, "_last_checkpoint does not describe the newest checkpoint", doRewriteHint},
 	{ReaderFallback, Warning, "loading the table had to work around something", "see the other findings about the log"},
+	{LogUnusable, Error, "the version cannot be put together from the log", "see the other findings about the log"},
 
 	{DataPath, Error, "a path in the log does not name a file", doReport},
 	{DataOutside, Warning, "a live file is outside of the table (a shallow clone), where it is not looked for", "check that the table that it belongs to is not vacuumed"},

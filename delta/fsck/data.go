@@ -83,9 +83,10 @@ func isUnsupportedType(err error) bool {
 // load puts the version together that is asked for, as readers do; nil if that
 // cannot be done, which is a finding.
 func (c *checker) load(ctx context.Context) (*txlog.Snapshot, error) {
-	o := &txlog.LoadOptions{Version: c.opts.Version, Parallel: c.opts.Parallel, Logger: slog.New(&fallbacks{c: c})}
+	o := &txlog.LoadOptions{Version: c.opts.Version, AsOf: c.opts.AsOf, Parallel: c.opts.Parallel, Logger: slog.New(&fallbacks{c: c})}
 	s, err := txlog.Load(ctx, c.store, o)
-	if err == nil && c.opts.Version == nil && s.Version() != c.r.Newest {
+	newest := c.opts.Version == nil && c.opts.AsOf == nil
+	if err == nil && newest && s.Version() != c.r.Newest {
 		o.Version = &c.r.Newest // somebody committed since the log was listed
 		s, err = txlog.Load(ctx, c.store, o)
 	}
@@ -99,7 +100,7 @@ func (c *checker) load(ctx context.Context) (*txlog.Snapshot, error) {
 		return nil, err
 	case errors.Is(err, logstore.ErrNotExist) && !errors.Is(err, txlog.ErrCorrupt):
 		return nil, errChanged
-	case c.opts.Version != nil && errors.Is(err, txlog.ErrVersionNotFound):
+	case !newest && errors.Is(err, txlog.ErrVersionNotFound):
 		return nil, err
 	case errors.Is(err, txlog.ErrCorrupt), errors.Is(err, txlog.ErrVersionNotFound):
 		v := c.r.Newest
@@ -244,7 +245,23 @@ func (d *dataCheck) list(ctx context.Context) error {
 	for _, o := range d.log.loose {
 		d.orphan(o)
 	}
-	return nil
+	return d.leftovers(ctx)
+}
+
+// leftovers adds the temporary files of writers that were killed, which listings of
+// local disk leave out.
+func (d *dataCheck) leftovers(ctx context.Context) error {
+	s, has := d.given.(interface {
+		Leftovers(ctx context.Context) ([]logstore.Object, error)
+	})
+	if !has {
+		return nil
+	}
+	objs, err := s.Leftovers(ctx)
+	for _, o := range objs {
+		d.orphan(o)
+	}
+	return err
 }
 
 // isHidden says that other programs keep something under a name: vacuum leaves

@@ -29,6 +29,8 @@ type Options struct {
 	// Version is whose live files are checked. Default: the newest. The log is
 	// checked whole in any case.
 	Version *txlog.Version
+	// AsOf selects the newest version that is not younger. Not together with Version.
+	AsOf *time.Time
 	// Depth is how far data files are looked at. Default: Footers.
 	Depth Depth
 	// History checks that the files that older versions need, and those of
@@ -124,6 +126,7 @@ type checker struct {
 	*findings
 	opts  *Options
 	store *watched
+	given logstore.Store // what the store watches
 	url   string
 	now   time.Time
 
@@ -138,7 +141,7 @@ type checker struct {
 func run(ctx context.Context, store logstore.Store, o *Options) (*Report, error) {
 	counted, counts := logstore.Counted(store)
 	c := &checker{
-		opts: o, store: &watched{Store: counted}, url: store.URL(), now: o.Env.Now(), wholeLog: true,
+		opts: o, store: &watched{Store: counted}, given: store, url: store.URL(), now: o.Env.Now(), wholeLog: true,
 		findings: &findings{max: int64(o.MaxFindings), keep: o.MaxOrphans, r: &Report{
 			URL: store.URL(), Version: txlog.NoVersion, Oldest: txlog.NoVersion,
 			Findings: []*Finding{}, Counts: map[Code]int64{}, NotChecked: []string{},

@@ -1,6 +1,7 @@
 package fsck
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -66,8 +67,8 @@ type Report struct {
 	Oldest  txlog.Version `json:"oldest_version"`
 	Newest  txlog.Version `json:"newest_version"`
 	Checked Checked       `json:"checked"`
-	// Findings are at most Options.MaxFindings of each code, in the order of the
-	// checks; Counts are of all.
+	// Findings are at most Options.MaxFindings of each code, in the order of [Codes],
+	// of versions and of paths; Counts are of all.
 	Findings []*Finding     `json:"findings"`
 	Counts   map[Code]int64 `json:"counts"`
 	Errors   int64          `json:"errors"`
@@ -143,6 +144,14 @@ func (s *findings) orphan(o logstore.Object) {
 func (s *findings) finish() {
 	s.r.Orphans = s.orphans
 	slices.SortFunc(s.r.Orphans, compareOrphans)
+	// Files are looked at several at a time.
+	slices.SortStableFunc(s.r.Findings, func(a, b *Finding) int {
+		return cmp.Or(cmp.Compare(rank(a.Code), rank(b.Code)), cmp.Compare(a.Version, b.Version), strings.Compare(a.Path, b.Path))
+	})
+}
+
+func rank(c Code) int {
+	return slices.IndexFunc(codes, func(i CodeInfo) bool { return i.Code == c })
 }
 
 func compareOrphans(a, b Orphan) int {

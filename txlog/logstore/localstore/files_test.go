@@ -259,6 +259,13 @@ func TestSweep(t *testing.T) {
 	make("_delta_log/"+s.tempName("c"), young)
 	make("_delta_log/.c.json.crc", old)
 	require.NoError(t, os.Chtimes(filepath.Join(s.path, hintName), old, old))
+	left, err := s.Leftovers(ctx)
+	require.NoError(t, err)
+	require.Len(t, left, 3)
+	for _, o := range left {
+		require.True(t, isTemp(filepath.Base(o.Name)), o.Name)
+		require.Contains(t, []time.Time{old, young}, o.Modified.UTC())
+	}
 	n, err := s.Sweep(ctx, time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC))
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
@@ -268,6 +275,9 @@ func TestSweep(t *testing.T) {
 
 	none, err := Open(filepath.Join(t.TempDir(), "none"), nil)
 	require.NoError(t, err)
+	left, err = none.Leftovers(ctx)
+	require.NoError(t, err)
+	require.Empty(t, left)
 	n, err = none.Sweep(ctx, young)
 	require.NoError(t, err)
 	require.Zero(t, n)

@@ -182,23 +182,11 @@ func (l *lister) follow(name string) (size int64, modified time.Time, regular bo
 // such as a week ago; a writer whose file is swept fails, and publishes nothing.
 func (s *Store) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
 	err = s.inRoot(func(root *os.Root) error {
-		return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if missing(err) {
+		return eachTemp(ctx, root, func(name string, info fs.FileInfo) error {
+			if !info.ModTime().Before(before) {
 				return nil
 			}
-			if err != nil || !d.Type().IsRegular() || !isTemp(d.Name()) {
-				return err
-			}
-			info, err := root.Lstat(name)
-			if missing(err) || err == nil && !info.ModTime().Before(before) {
-				return nil
-			}
-			if err == nil {
-				err = s.remove(root, name)
-			}
+			err := s.remove(root, name)
 			if err == nil {
 				removed++
 			}
@@ -209,4 +197,42 @@ func (s *Store) Sweep(ctx context.Context, before time.Time) (removed int, err e
 		err = nil // no root
 	}
 	return removed, s.wrap("sweep", ".", err)
+}
+
+// Leftovers returns the temporary files below the root: of writers that were killed,
+// which Sweep removes, and of uploads that are under way. Listings leave them out.
+func (s *Store) Leftovers(ctx context.Context) (objs []logstore.Object, err error) {
+	err = s.inRoot(func(root *os.Root) error {
+		return eachTemp(ctx, root, func(name string, info fs.FileInfo) error {
+			objs = append(objs, logstore.Object{Name: name, Size: info.Size(), Modified: info.ModTime()})
+			return nil
+		})
+	})
+	if missing(err) {
+		err = nil // no root
+	}
+	return objs, s.wrap("look for temporary files", ".", err)
+}
+
+// eachTemp calls f for each temporary file below the root.
+func eachTemp(ctx context.Context, root *os.Root, f func(name string, info fs.FileInfo) error) error {
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if missing(err) {
+			return nil
+		}
+		if err != nil || !d.Type().IsRegular() || !isTemp(d.Name()) {
+			return err
+		}
+		info, err := root.Lstat(name)
+		if missing(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(name, info)
+	})
 }
