@@ -1,12 +1,14 @@
 package delta_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 )
@@ -43,13 +45,7 @@ func TestDamagedFilesAreCorrupt(t *testing.T) {
 					damaged++
 				}
 				require.Equal(t, 1, damaged)
-				scan, err := tbl.Scan(t.Context(), nil)
-				require.NoError(t, err)
-				for _, rerr := range scan.Batches(t.Context()) {
-					if err = rerr; err != nil {
-						break
-					}
-				}
+				err = scanAll(t, tbl)
 				require.ErrorIs(t, err, delta.ErrCorrupt)
 				require.ErrorContains(t, err, kind)
 				_, err = tbl.Delete(t.Context(), "qty = 5", nil)
@@ -57,4 +53,51 @@ func TestDamagedFilesAreCorrupt(t *testing.T) {
 			})
 		}
 	}
+}
+
+// scanAll reads the table and returns what that ended with.
+func scanAll(t *testing.T, tbl *delta.Table) error {
+	t.Helper()
+	scan, err := tbl.Scan(t.Context(), nil)
+	if err != nil {
+		return err
+	}
+	for _, err := range scan.Batches(t.Context()) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A connection that breaks says nothing about the bytes, whatever error it breaks
+// with; nothing of the table is called corrupt then.
+func TestBrokenConnectionsAreNotCorruption(t *testing.T) {
+	st := memstore.New(nil)
+	changeBase(t, st, "mem://", sweptDV)
+	_, err := must(delta.Open(t.Context(), "mem://", &delta.Options{Store: st})).Checkpoint(t.Context())
+	require.NoError(t, err)
+	broken := 0
+	for n := 0; ; n++ {
+		struck := false
+		fs := faultstore.New(st, func(c faultstore.Call) faultstore.Fault {
+			if c.N != n {
+				return faultstore.Pass
+			}
+			struck = true
+			return faultstore.Cut(7, io.ErrUnexpectedEOF)
+		})
+		tbl, err := delta.Open(t.Context(), "mem://", &delta.Options{Store: fs, Env: virtual("reader")})
+		if err == nil {
+			err = scanAll(t, tbl)
+		}
+		if !struck {
+			break
+		}
+		if err != nil {
+			broken++
+			require.NotErrorIs(t, err, delta.ErrCorrupt, "call %d: %s", n, fs.Trace()[n])
+		}
+	}
+	require.GreaterOrEqual(t, broken, 3, "data files and a deletion vector were read")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/deltalog/deltalog/internal/arrowvec"
+	"github.com/deltalog/deltalog/internal/body"
 	"github.com/deltalog/deltalog/internal/dv"
 	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/internal/pqread"
@@ -42,9 +43,9 @@ func (in *input) ReadRange(ctx context.Context, off, n int64) ([]byte, error) {
 	}
 	defer r.Close()
 	buf := make([]byte, n)
-	got, err := io.ReadFull(r, buf)
+	got, err := body.ReadFull(r, buf)
 	in.s.metrics.bytes.Add(int64(got))
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, body.ErrShort) {
 		return nil, damaged(fmt.Errorf("the object ends before byte %d, the log says that it has %d bytes", off+n, in.size))
 	}
 	if err == nil && off+n == in.size {

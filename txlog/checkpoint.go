@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/deltalog/deltalog/internal/body"
 	"github.com/deltalog/deltalog/internal/pqread"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/schema"
@@ -218,7 +218,7 @@ func (p *checkpointPart) fault(err error) error {
 	switch {
 	case errors.Is(err, ErrCorrupt):
 		return err
-	case errors.As(err, &store) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, logstore.ErrNotExist),
+	case errors.As(err, &store) && !errors.Is(err, body.ErrShort) && !errors.Is(err, logstore.ErrNotExist),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("txlog: read checkpoint file %s of %s: %w", p.in.name, p.in.store.URL(), err)
 	}
@@ -284,9 +284,9 @@ func (in objectInput) ReadRange(ctx context.Context, off, n int64) ([]byte, erro
 	// grows with the bytes that are there.
 	data := make([]byte, min(n, firstGrab))
 	for got := 0; ; {
-		m, err := io.ReadFull(r, data[got:])
+		m, err := body.ReadFull(r, data[got:])
 		if got += m; err != nil {
-			return nil, &storeError{fmt.Errorf("%d of %d bytes from offset %d: %w", got, n, off, unexpected(err))}
+			return nil, &storeError{fmt.Errorf("%d of %d bytes from offset %d: %w", got, n, off, err)}
 		}
 		if int64(got) == n {
 			return data, nil
@@ -296,10 +296,3 @@ func (in objectInput) ReadRange(ctx context.Context, off, n int64) ([]byte, erro
 }
 
 const firstGrab = 16 << 20
-
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
