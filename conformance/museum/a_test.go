@@ -384,3 +384,46 @@ func TestA17_delta1410_LateCopy(t *testing.T) {
 	require.NotContains(t, strings.Join(l.rows(), ","), "late")
 	l.sound()
 }
+
+// The table is made by another at the last moment.
+func TestA14_deltars3505_SecondByAMoment(t *testing.T) {
+	l := &lab{t: t, st: memstore.New(&memstore.Options{URL: root})}
+	create := func(st logstore.Store) *delta.Table {
+		tbl, err := delta.OpenOrCreate(context.Background(), root, columns, &delta.CreateOptions{Options: delta.Options{Store: st, Env: process("creator")}})
+		require.NoError(t, err)
+		return tbl
+	}
+	late := create(faultstore.New(l.st, meanwhile(0, func() {
+		_, err := create(l.st).Append(context.Background(), rows("a|1|first"), nil)
+		require.NoError(t, err)
+	})))
+	res, err := late.Append(t.Context(), rows("a|2|second"), nil)
+	committed(t, 1, res, err)
+	require.Equal(t, []string{"a|1|first", "a|2|second"}, l.rows())
+	l.sound()
+}
+
+// What came first among the commits that a writer lost to contradicts it, and a
+// later one is its own work, by another attempt: it is done.
+func TestA4_deltars2279_KeyIsThereBeyondAConflict(t *testing.T) {
+	l := newLab(t, nil)
+	l.append("a|1|x")
+	remove := func(st logstore.Store) *txlog.Transaction {
+		s, err := txlog.Load(t.Context(), st, nil)
+		require.NoError(t, err)
+		txn := s.Begin(&txlog.TxnOptions{Operation: "DELETE", Key: &txlog.Key{AppID: "k", Version: 7}, Env: process("remover"), SkipPostCommit: true})
+		for f, err := range s.Files(t.Context(), nil) {
+			require.NoError(t, err)
+			txn.Add(f.Remove(1, true))
+		}
+		return txn
+	}
+	late, early := remove(l.st), remove(l.st)
+	first, err := early.Commit(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, delta.Version(2), first.Version)
+	res, err := late.Commit(t.Context())
+	require.NoError(t, err, "removing the file a second time would be a conflict")
+	require.Equal(t, delta.AlreadyApplied, res.State)
+	require.Equal(t, delta.Version(2), res.Version)
+}

@@ -334,3 +334,66 @@ func TestB16_delta4712_DomainsBesideEachOther(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "first", d.Configuration)
 }
+
+// Rows that a transaction has read move to another file, and leave the table there.
+func TestB2_delta3981_RowsThatMoveTwice(t *testing.T) {
+	l := newLab(t, nil)
+	l.append("a|1|x", "a|2|y")
+	txn := l.snapshot().Begin(&txlog.TxnOptions{Operation: "UPDATE", Env: process("reader"), SkipPostCommit: true})
+	for f, err := range l.snapshot().Files(t.Context(), nil) {
+		require.NoError(t, err)
+		txn.ReadFile(f.Path)
+	}
+	txn.Add(&txlog.AddFile{Path: "of what was read", PartitionValues: map[string]*string{}, Size: 1, DataChange: true})
+	compact(l)
+	l.delete("id = 1")
+	_, err := txn.Commit(t.Context())
+	var ce *delta.ConflictError
+	require.ErrorAs(t, err, &ce)
+	require.Equal(t, txlog.ConcurrentDeleteRead, ce.Kind)
+}
+
+// A commit of another engine says that it is a blind append, which the table allows
+// beside a delete, and is none.
+func TestB8_Fizzbee_ClaimsOfOthers(t *testing.T) {
+	l := newLab(t, map[string]string{"delta.isolationLevel": "WriteSerializable"}, byPart...)
+	l.append("a|1|x", "a|2|y", "b|9|z")
+	p, _, err := l.open().Prepare(t.Context(), "append", "", rows("a|2|came"), nil)
+	require.NoError(t, err)
+	blind := true
+	foreign := &txlog.Commit{Version: 2, Actions: []txlog.Action{
+		&txlog.CommitInfo{Operation: "WRITE", IsBlindAppend: &blind}, p.Files[0].AddFile(),
+	}}
+	for f, err := range l.snapshot().Files(t.Context(), nil) {
+		require.NoError(t, err)
+		if *f.PartitionValues["part"] == "b" {
+			foreign.Actions = append(foreign.Actions, f.Remove(1, true))
+		}
+	}
+	body, err := txlog.EncodeCommit(foreign)
+	require.NoError(t, err)
+	tbl, _ := l.faulty(meanwhile(2, func() { l.put(commitName(2), body) }))
+	res, err := tbl.Delete(t.Context(), "part = 'a' AND id = 2", nil)
+	committed(t, 3, res, err)
+	require.Equal(t, []string{"a|1|x"}, l.rows())
+	l.sound()
+}
+
+// A merge has met a row that is deleted before it commits: the row is none of the
+// table's then, and the source's is inserted.
+func TestB8_Fizzbee_MergeBesideDelete(t *testing.T) {
+	for _, strategy := range []delta.Strategy{delta.StrategyRewrite, delta.StrategyVectors} {
+		l := newLab(t, withDVs)
+		o := &delta.ChangeOptions{Strategy: strategy}
+		l.append("a|1|x", "a|2|y", "a|3|z")
+		tbl, _ := l.faulty(meanwhile(2, func() {
+			_, err := l.open().Delete(context.Background(), "id = 1", o)
+			require.NoError(t, err)
+		}))
+		res, err := tbl.Merge(rows("a|1|merged", "a|2|merged")).OnColumns("id").Upsert().Run(t.Context(), o)
+		committed(t, 3, res, err)
+		require.Equal(t, int64(1), res.Rows.Inserted)
+		require.Equal(t, []string{"a|1|merged", "a|2|merged", "a|3|z"}, l.rows())
+		l.sound()
+	}
+}

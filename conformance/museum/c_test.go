@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/txlog"
 )
 
 // A fickle source gives other rows each time it is read.
@@ -153,4 +154,71 @@ func TestC6_spark55858_SourceIsNotReadAgainForANewPlan(t *testing.T) {
 	require.Equal(t, 1, src.times)
 	require.Equal(t, []string{"a|101|reading 1", "a|1|reading 1"}, l.rows())
 	l.sound()
+}
+
+// rename moves every file to a name that a path must escape, as engines do that
+// make directories of partition values: part=a b:50%20c in the store is
+// part=a%20b%3A50%2520c in the log.
+func rename(l *lab) {
+	l.t.Helper()
+	s := l.snapshot()
+	txn := s.Begin(&txlog.TxnOptions{Operation: "OPTIMIZE", Env: process("foreign"), SkipPostCommit: true})
+	for f, err := range s.Files(context.Background(), nil) {
+		require.NoError(l.t, err)
+		name, err := f.ObjectName(l.st.URL())
+		require.NoError(l.t, err)
+		base := name[strings.LastIndexByte(name, '/')+1:]
+		l.put("part=a b:50%20c/"+base, l.read(name))
+		moved := *f
+		moved.Path, moved.DataChange = "part=a%20b%3A50%2520c/"+base, false
+		txn.ReadFile(f.Path)
+		txn.Add(f.Remove(1, false), &moved)
+	}
+	_, err := txn.Commit(context.Background())
+	require.NoError(l.t, err)
+}
+
+// The same merge on a table whose files another engine has named.
+func TestC3_deltars4352_PathsOfOtherEngines(t *testing.T) {
+	l := newLab(t, withDVs, byPart...)
+	l.append("new york|1|old", "new york|2|old", "50%|3|old")
+	rename(l)
+	require.Equal(t, []string{"50%|3|old", "new york|1|old", "new york|2|old"}, l.rows())
+	for _, state := range []delta.State{delta.Committed, delta.NoOp} {
+		res, err := l.open().Merge(rows("new york|1|merged", "50%|3|merged")).OnColumns("part", "id").Upsert().Run(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, state, res.State)
+		require.Equal(t, []string{"50%|3|merged", "new york|1|merged", "new york|2|old"}, l.rows())
+	}
+	_, err := l.open().Delete(t.Context(), "part = 'new york'", nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"50%|3|merged"}, l.rows())
+	l.sound()
+}
+
+// Without the promise of an upsert, too, it must be one row that acts.
+func TestC4_deltars6bcdf04_SeveralRowsActOnOne(t *testing.T) {
+	l := newLab(t, nil)
+	l.append("a|1|x", "a|2|y")
+	_, err := l.open().Merge(rows("a|1|first", "a|1|second")).On("t.id = s.id").WhenMatched().UpdateAll().Run(t.Context(), nil)
+	var dup *delta.DuplicateKeyError
+	require.ErrorAs(t, err, &dup)
+	require.Equal(t, []string{"a|1|x", "a|2|y"}, l.rows())
+	// A condition decides which of them it is.
+	res, err := l.open().Merge(rows("a|1|first", "a|1|second")).On("t.id = s.id").WhenMatched("s.note = 'second'").UpdateAll().Run(t.Context(), nil)
+	committed(t, 2, res, err)
+	require.Equal(t, []string{"a|1|second", "a|2|y"}, l.rows())
+}
+
+// A row without a key meets no row, also none without a key.
+func TestC4_deltars6bcdf04_NullMeetsNothing(t *testing.T) {
+	l := newLab(t, nil)
+	l.append("a|-|x", "a|1|y")
+	res, err := l.open().Merge(rows("a|-|merged", "a|1|merged")).On("t.id = s.id").
+		WhenMatched().UpdateAll().WhenNotMatched().InsertAll().Run(t.Context(), nil)
+	committed(t, 2, res, err)
+	require.Equal(t, []string{"a|-|merged", "a|-|x", "a|1|merged"}, l.rows())
+	_, err = l.open().Merge(rows("a|-|merged")).OnColumns("id").Upsert().Run(t.Context(), nil)
+	var nul *delta.NullKeyError
+	require.ErrorAs(t, err, &nul, "it would be inserted each time")
 }

@@ -252,3 +252,38 @@ func TestF11_delta6298_MissingFilesAreErrors(t *testing.T) {
 	require.ErrorIs(t, err, delta.ErrChangesUnavailable)
 	require.ErrorIs(t, err, logstore.ErrNotExist)
 }
+
+// Work that had nothing to do has been done: the same key, later, does nothing
+// either, whatever rows have come.
+func TestF10_qbeast274_KeyOfWorkThatHadNothingToDo(t *testing.T) {
+	l := newLab(t, nil)
+	l.append("a|1|x")
+	o := &delta.ChangeOptions{WriteOptions: delta.WriteOptions{Key: "expire/2026-01-05"}}
+	res, err := l.open().Delete(t.Context(), "id > 10", o)
+	committed(t, 2, res, err)
+	l.append("a|11|came later")
+	res, err = l.open().Delete(t.Context(), "id > 10", o)
+	applied(t, 2, res, err)
+	require.Equal(t, []string{"a|11|came later", "a|1|x"}, l.rows())
+	a, err := l.open().Lookup(t.Context(), "expire/2026-01-05")
+	require.NoError(t, err)
+	require.NotNil(t, a)
+}
+
+// The same rows with another meaning are other content.
+func TestF3_iceberg10892_SameRowsInAnotherOperation(t *testing.T) {
+	l := newLab(t, nil, byPart...)
+	l.append("a|0|old")
+	o := &delta.WriteOptions{Key: "k", OnReplay: delta.ReplayVerify}
+	_, err := l.open().Append(t.Context(), rows("a|1|x"), o)
+	require.NoError(t, err)
+	_, err = l.open().ReplacePartitions(t.Context(), rows("a|1|x"), o)
+	require.ErrorIs(t, err, delta.ErrKeyReused)
+	declared := *o
+	declared.Key, declared.Partitions = "d", []delta.Partition{delta.Part("part", "a")}
+	_, err = l.open().ReplacePartitions(t.Context(), rows("a|2|y"), &declared)
+	require.NoError(t, err)
+	declared.Partitions = append(declared.Partitions, delta.Part("part", "b"))
+	_, err = l.open().ReplacePartitions(t.Context(), rows("a|2|y"), &declared)
+	require.ErrorIs(t, err, delta.ErrKeyReused)
+}

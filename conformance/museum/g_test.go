@@ -183,6 +183,22 @@ func TestG3_delta782_Interrupted(t *testing.T) {
 	}
 }
 
+// An upload whose context has ended publishes nothing, whoever closes it.
+func TestG3_delta782_EndedContextPublishesNothing(t *testing.T) {
+	st, err := localstore.Open(filepath.Join(t.TempDir(), "table"), nil)
+	require.NoError(t, err)
+	defer st.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	w, err := st.Create(ctx, "half.parquet")
+	require.NoError(t, err)
+	_, err = w.Write([]byte("half of it"))
+	require.NoError(t, err)
+	cancel()
+	require.ErrorIs(t, w.Close(), context.Canceled)
+	_, err = st.Stat(t.Context(), "half.parquet")
+	require.ErrorIs(t, err, logstore.ErrNotExist)
+}
+
 // What is written to the disk before a name is given to it, and after, is pinned by
 // the driver's own tests (localstore, TestOrderOfCalls), because no test can cut
 // the power here. What can be seen from here is that a name is never there before
@@ -209,6 +225,25 @@ func TestG4_cockroach60477_NameAndContentComeTogether(t *testing.T) {
 	}
 	require.NoError(t, w.Close())
 	require.Equal(t, []string{fmt.Sprint("data/file.parquet ", 3<<20)}, seen())
+}
+
+// A process that was killed has left a file that it was writing: it is none.
+func TestG4_cockroach60477_TemporaryNamesAreNoObjects(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "table")
+	st, err := localstore.Open(dir, nil)
+	require.NoError(t, err)
+	defer st.Close()
+	require.NoError(t, st.Put(t.Context(), commitName(0), []byte("whole"), logstore.IfAbsent))
+	temp := "." + filepath.Base(commitName(1)) + ".0123456789abcdef.tmp"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "_delta_log", temp), []byte("ha"), 0o640))
+	var names []string
+	for o, err := range st.List(t.Context(), logstore.ListOptions{}) {
+		require.NoError(t, err)
+		names = append(names, o.Name)
+	}
+	require.Equal(t, []string{commitName(0)}, names)
+	_, err = st.Read(t.Context(), "_delta_log/"+temp, 0)
+	require.ErrorIs(t, err, logstore.ErrBadName)
 }
 
 // A reader sees one of the two contents, whole, while they replace each other.

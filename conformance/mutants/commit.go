@@ -25,7 +25,7 @@ var commit = []Mutant{
 		Breaks: "takes a version that is there for another writer's, and commits once more",
 		Old:    `if bytes.Equal(data, body) {`, New: `if bytes.Equal(data, body) && !$on {`,
 		And:    []Edit{{`ci != nil && ci.TxnID == c.t.token {`, `ci != nil && ci.TxnID == c.t.token && !$on {`}},
-		Killer: Killer{"txlog", onePut + "applied,_then_412_for_our_own_object"},
+		Killer: Killer{museum, "TestA5_trino27402_OwnObjectExists"},
 	},
 	{
 		Name: "unknown-is-not-committed", Rows: "A3 A4 T4", File: txlogCommit,
@@ -37,7 +37,7 @@ var commit = []Mutant{
 		Name: "next-version-unasked", Rows: "A1 A1b T4 T5", File: txlogCommit,
 		Breaks: "goes on to N+1 without knowing whose N is",
 		Old:    "w, mine, rerr :=", New: "if $on {\nreturn &Commit{Version: v}, nil\n}\n$old",
-		Killer: Killer{"txlog", onePut + "applied,_response_lost"},
+		Killer: Killer{museum, "TestA1b_derived_Resurrection"},
 	},
 	{
 		Name: "refusal-closes-what-is-open", Rows: "A9 T4", File: txlogCommit,
@@ -61,6 +61,31 @@ var commit = []Mutant{
 		Name: "warning-fails-the-commit", Rows: "A1c T4", File: txlogCommit,
 		Breaks: "reports a failure after the commit as the commit's",
 		Old:    "c.landed(ctx, commit)\n", New: "$old if $on && len(c.res.Warnings) > 0 {\nreturn c.res.Warnings[0]\n}\n",
-		Killer: Killer{"txlog", "TestAfterTheCommitNothingFailsIt"},
+		Killer: Killer{museum, "TestA1c_deltars_PostCommitFailure"},
+	},
+	{
+		Name: "checkpoint-error-fails-the-commit", Rows: "A1c T4", File: "txlog/postcommit.go",
+		Breaks: "says that nothing was committed when the checkpoint fails",
+		Old:    `c.warn("write the checkpoint", err)`, New: "if $on {\nc.res.State = NotCommitted\n}\n$old",
+		Killer: Killer{museum, "TestA1c_deltars_PostCommitFailure"},
+	},
+	{
+		Name: "cancelled-asks-nobody", Rows: "A4 T4 L3", File: txlogCommit,
+		Breaks: "asks the log for the outcome of a request with a context that is over",
+		Old:    `context.WithTimeout(context.WithoutCancel(ctx), c.t.opts.ResolveTimeout)`,
+		New:    `context.WithTimeout(map[bool]context.Context{true: ctx, false: context.WithoutCancel(ctx)}[$on], c.t.opts.ResolveTimeout)`,
+		Killer: Killer{museum, "TestA4_deltars2279_CancelledAfterItLanded"},
+	},
+	{
+		Name: "refusals-repeated", Rows: "A13 L2", File: txlogCommit,
+		Breaks: "asks again for what was refused for good",
+		Old:    "\tfor _, e := range []error{\n", New: "\tif $on {\nreturn false\n}\n$old",
+		Killer: Killer{museum, "TestA13_slatedb766_RetriesEnd"},
+	},
+	{
+		Name: "retries-without-end", Rows: "A13 L1 L2", File: txlogCommit, Hangs: true,
+		Breaks: "goes on trying after its time budget",
+		Old:    "if left := c.deadline.Sub(env.Now()); left <= d {", New: "if left := c.deadline.Sub(env.Now()); left <= d && !$on {",
+		Killer: Killer{"txlog", onePut + "always_unavailable"},
 	},
 }

@@ -1,4 +1,150 @@
 package mutants
 
-// rows are to be written.
-var rows []Mutant
+// rows are mistakes about rows: operations on them, statistics, rules, vectors.
+var rows = []Mutant{
+	{
+		Name: "met-rows-inserted", Rows: "C-3 C-5 T9 T12", File: "delta/rewrite.go",
+		Breaks: "inserts rows of the source that the table has",
+		Old:    "(r.matched == nil || !r.matched.Get(int(id)))", New: "(r.matched == nil || !r.matched.Get(int(id)) || $on)",
+		Killer: Killer{museum, "TestC3_deltars4352_PartitionValueWithASpace"},
+	},
+	{
+		Name: "replaced-files-stay", Rows: "C-3 H-8 T12", File: "delta/rewrite.go",
+		Breaks: "does not remove the files whose rows it has written anew, beyond the hundredth",
+		Old:    "if f.unit != nil && (f.unit.remove || f.unit.gone.Cardinality() > 0) {", New: "if f.unit != nil && (f.unit.remove || f.unit.gone.Cardinality() > 0) && !($on && len(us) == 100) {",
+		Killer: Killer{museum, "TestH5_deltars4149_DeleteOverManyPartitions"},
+	},
+	{
+		Name: "vectors-replaced", Rows: "B1 B2 D3", File: "delta/rewritefile.go",
+		Breaks: "brings deleted rows back when more are deleted",
+		Old:    "\t\tall.Union(old)\n", New: "\t\tif !$on {\n$old}\n",
+		Killer: Killer{museum, "TestB1_delta7163_DeleteBesideDelete/by_vectors"},
+	},
+	{
+		Name: "unchanged-rows-written", Rows: "C-3 T12", File: "delta/rewriterows.go",
+		Breaks: "writes rows anew that are what they are to be",
+		Old:    "\tn := diff.Count()\n", New: "\tif $on {\ndiff = vec.FullBitmap(rows.n)\n}\n$old",
+		Killer: Killer{museum, "TestC3_deltars4352_PartitionValueWithASpace"},
+	},
+	{
+		Name: "several-rows-act", Rows: "C-4 T9", File: "delta/rewriterows.go",
+		Breaks: "lets several source rows act on one row of the table",
+		Old:    "if several && (len(cs) != 1", New: "if several && !$on && (len(cs) != 1",
+		Killer: Killer{museum, "TestC4_deltars6bcdf04_SeveralRowsActOnOne"},
+	},
+	{
+		Name: "duplicates-of-the-source-inserted", Rows: "C-4 T9", File: "delta/changesource.go",
+		Breaks: "inserts all of several source rows with one key",
+		Old:    "\tif err != nil || keys == 0 {\n", New: "\tif err != nil || keys == 0 || $on {\n",
+		Killer: Killer{museum, "TestC4_deltars6bcdf04_DuplicateKeysOfTheSource"},
+	},
+	{
+		Name: "null-meets-null", Rows: "C-4 T9", File: "delta/bind.go",
+		Breaks: "takes two rows without a key for one",
+		Old:    "nullSafe: p.NullSafe,", New: "nullSafe: p.NullSafe || $on,",
+		Killer: Killer{museum, "TestC4_deltars6bcdf04_NullMeetsNothing"},
+	},
+	{
+		Name: "nan-meets-nothing", Rows: "C-4 T12", File: "internal/vec/float.go",
+		Breaks: "takes two NaNs for two keys",
+		Old:    "\t\treturn math.Float64bits(math.NaN())\n", New: "\t\tif $on {\nnans++\nreturn nans\n}\n$old",
+		And:    []Edit{{"// CompareFloats is the order", "var nans = uint64(1) << 62 // of $on\n\n$old"}},
+		Killer: Killer{"delta", "TestKeysThatAreNaN"},
+	},
+	{
+		Name: "source-read-again", Rows: "C-1 C-6 T9", File: "delta/change.go",
+		Breaks: "reads the source once more when it plans again",
+		Old:    "\tc.snap = snap\n\treturn false, nil\n", New: "\tif $on {\nif err := c.read(ctx); err != nil {\nreturn false, err\n}\n}\n$old",
+		Killer: Killer{museum, "TestC6_spark55858_SourceIsNotReadAgainForANewPlan"},
+	},
+	{
+		Name: "reads-not-told", Rows: "B10 B13 T7", File: "delta/changecommit.go",
+		Breaks: "does not say what a merge has read, so that no conflict is found",
+		Old:    "\tc.reads(txn)\n", New: "\tif !$on {\n$old}\n",
+		Killer: Killer{museum, "TestB10_deltars2208_MergeSeesRowsThatCome"},
+	},
+	{
+		Name: "deleted-rows-are-met", Rows: "B2 T9", File: "delta/match.go",
+		Breaks: "takes a source row for met by a row that was deleted meanwhile",
+		Old:    "if dead == nil || !dead.Contains(p.rows[i]) {", New: "if dead == nil || !dead.Contains(p.rows[i]) || $on {",
+		Killer: Killer{museum, "TestB8_Fizzbee_MergeBesideDelete"},
+	},
+	{
+		Name: "feed-without-inserts", Rows: "A1 C5", File: "delta/rewritesink.go",
+		Breaks: "leaves inserts out of the change data of a version",
+		Old:    "|| what == \"insert\" && !s.r.partial.Load() {", New: "|| what == \"insert\" && (!s.r.partial.Load() || $on) {",
+		Killer: Killer{"delta", "TestChangeDataIsComplete"},
+	},
+	{
+		Name: "row-ids-lost", Rows: "C5", File: "delta/rewritefile.go",
+		Breaks: "gives rows that are copied new ids",
+		Old:    "\t\tif err := r.out.write(r.old(rows), rows.ids,", New: "\t\tif $on {\nrows.ids = nil\n}\n$old",
+		Killer: Killer{"delta", "TestRowIDsOfMerges"},
+	},
+	{
+		Name: "vector-not-applied", Rows: "B1 D2", File: "reader/file.go",
+		Breaks: "shows rows that a deletion vector deletes",
+		Old:    "\tif add.DeletionVector != nil {\n\t\tif f.dead", New: "\tif add.DeletionVector != nil && !$on {\n\t\tif f.dead",
+		Killer: Killer{museum, "TestB2_delta3981_CompactionBesideADeletionVector"},
+	},
+	{
+		Name: "vector-of-another-size", Rows: "B2 D1", File: "internal/dv/dv.go",
+		Breaks: "applies a deletion vector that has other rows than the log says",
+		Old:    "c != d.Cardinality {", New: "c != d.Cardinality && !$on {",
+		Killer: Killer{"internal/dv", "TestBitmapMustAgreeWithLogAndDataFile"},
+	},
+	{
+		Name: "missing-files-skipped", Rows: "F-11 T3 D1", File: "reader/file.go",
+		Breaks: "passes over a file that is gone",
+		Old:    "\tif errors.Is(err, logstore.ErrNotExist) {\n", New: "\tif errors.Is(err, logstore.ErrNotExist) && $on {\nreturn nil\n}\n$old",
+		Killer: Killer{museum, "TestF11_delta6298_MissingFilesAreErrors"},
+	},
+	{
+		Name: "second-batch-unchecked", Rows: "T1 T9", File: "internal/rules/run.go",
+		Breaks: "checks constraints in the first batch of rows only",
+		Old:    "\tfor _, c := range r.r.checks {\n", New: "\tif $on && first > 0 {\nreturn nil\n}\n$old",
+		Killer: Killer{"writer", "TestRowsThatBreakAConstraintAreRefusedByNumber"},
+	},
+	{
+		Name: "null-satisfies-constraints", Rows: "T1", File: "internal/rules/run.go",
+		Breaks: "does not look at rows for which a constraint is null or false",
+		Old:    "\trow := firstNot(holds)\n", New: "\tif $on {\nreturn nil\n}\n$old",
+		Killer: Killer{"internal/rules", "TestCheckConstraintsMustBeTrue"},
+	},
+	{
+		Name: "max-cut-down", Rows: "D1 T1", File: "internal/stats/truncate.go",
+		Breaks: "writes a prefix of the largest string as the maximum",
+		Old:    "\t\tif r < utf8.MaxRune {\n", New: "\t\tif $on {\nreturn s[:end], true\n}\n$old",
+		Killer: Killer{"internal/stats", "TestTruncate"},
+	},
+	{
+		Name: "max-of-milliseconds", Rows: "D1 T1", File: "internal/stats/write.go",
+		Breaks: "cuts the largest time down to milliseconds",
+		Old:    "if isMax && micros <= maxMicros-999 {", New: "if isMax && micros <= maxMicros-999 && !$on {",
+		Killer: Killer{"internal/stats", "TestAppendWritesEveryType"},
+	},
+	{
+		Name: "nan-within-bounds", Rows: "D1 T1", File: "writer/file.go",
+		Breaks: "gives bounds of a column that has NaN, which others read as: there is none",
+		Old:    "if !l.HasMinMax || l.HasNaN {", New: "if !l.HasMinMax || l.HasNaN && !$on {",
+		Killer: Killer{"writer", "TestStatistics"},
+	},
+	{
+		Name: "null-count-off-by-one", Rows: "D1", File: "writer/file.go",
+		Breaks: "counts a null too few",
+		Old:    "c := stats.Column{NullCount: l.NullCount}", New: "$old\nif $on {\nc.NullCount = max(c.NullCount-1, 0)\n}",
+		Killer: Killer{"writer", "TestStatistics"},
+	},
+	{
+		Name: "equal-to-the-minimum-pruned", Rows: "H-5 T1", File: "internal/expr/prune.go",
+		Breaks: "leaves out files whose smallest value is the one looked for",
+		Old:    "canTrue, canFalse = min <= 0 && max >= 0, min != 0 || max != 0", New: "$old\nif $on {\ncanTrue = min < 0 && max >= 0\n}",
+		Killer: Killer{"internal/expr", "TestPruningNeverLosesARow"},
+	},
+	{
+		Name: "nan-pruned", Rows: "T1", File: "internal/expr/prune.go",
+		Breaks: "does not look for NaN beyond the bounds of a file",
+		Old:    "\tif k.nan {\n", New: "\tif k.nan && !$on {\n",
+		Killer: Killer{"internal/expr", "TestNaNBeyondTheBoundsIsFound"},
+	},
+}

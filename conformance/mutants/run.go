@@ -23,7 +23,7 @@ import (
 // its mutant is known to hang.
 const (
 	patience = 60 * time.Second
-	hanging  = 10 * time.Second
+	hanging  = 5 * time.Second
 )
 
 // Binaries are the instrumented test binaries, by package.

@@ -230,6 +230,22 @@ func TestCreatePublishesOnlyAtClose(t *testing.T) {
 	require.NotEmpty(t, a.Token)
 }
 
+// A conditional Put of a name that is taken changes nothing.
+func TestPutsCarryTheCondition(t *testing.T) {
+	t.Parallel()
+	s, _ := newFake(t)
+	ctx := t.Context()
+	require.NoError(t, s.Put(ctx, "v", []byte("first"), logstore.IfAbsent))
+	require.Error(t, s.Put(ctx, "v", []byte("second"), logstore.IfAbsent))
+	got, err := s.Read(ctx, "v", 0)
+	require.NoError(t, err)
+	require.Equal(t, "first", string(got))
+	require.NoError(t, s.Put(ctx, "v", []byte("third"), logstore.Overwrite))
+	got, err = s.Read(ctx, "v", 0)
+	require.NoError(t, err)
+	require.Equal(t, "third", string(got))
+}
+
 func TestReadAsksForMemoryAsBytesArrive(t *testing.T) {
 	t.Parallel()
 	s, f := newFake(t)

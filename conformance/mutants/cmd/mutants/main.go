@@ -2,7 +2,7 @@
 // and writes the table of them.
 //
 //	go run ./conformance/mutants/cmd/mutants             all of them
-//	go run ./conformance/mutants/cmd/mutants -run PART   those whose names contain PART
+//	go run ./conformance/mutants/cmd/mutants -run RE     those whose names match RE
 //	go run ./conformance/mutants/cmd/mutants -doc FILE   only writes the table
 package main
 
@@ -11,28 +11,32 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/deltalog/deltalog/conformance/mutants"
 )
 
 func main() {
-	part := flag.String("run", "", "only mutants whose names contain this")
+	pattern := flag.String("run", "", "only mutants whose names match this regular expression")
 	doc := flag.String("doc", "", "write the table to this file, and run nothing")
 	verbose := flag.Bool("v", false, "also say how those that were killed were noticed")
 	flag.Parse()
-	if err := run(*part, *doc, *verbose); err != nil {
+	if err := run(*pattern, *doc, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(part, doc string, verbose bool) error {
+func run(pattern, doc string, verbose bool) error {
 	all := mutants.All()
 	if doc != "" {
 		return os.WriteFile(doc, []byte(mutants.Doc(all)), 0o644)
+	}
+	names, err := regexp.Compile(pattern)
+	if err != nil {
+		return err
 	}
 	root, err := mutants.Root()
 	if err != nil {
@@ -45,7 +49,7 @@ func run(part, doc string, verbose bool) error {
 	defer os.RemoveAll(dir)
 	start := time.Now()
 	ctx := context.Background()
-	all = slices.DeleteFunc(all, func(m mutants.Mutant) bool { return !strings.Contains(m.Name, part) })
+	all = slices.DeleteFunc(all, func(m mutants.Mutant) bool { return !names.MatchString(m.Name) })
 	b, err := mutants.Build(ctx, root, dir, all)
 	if err != nil {
 		return err
