@@ -101,14 +101,19 @@ func (c *committer) begin(ctx context.Context) (done bool, err error) {
 		}
 	}
 	c.check = newConflictCheck(t, t.opts.Isolation)
-	if t.empty() {
-		if err := c.snap.Flush(ctx); err != nil {
-			return false, err
-		}
-		c.res.State, c.res.Version, c.res.Snapshot = NoOp, c.snap.Version(), c.snap
-		return true, nil
+	return c.nothing(ctx)
+}
+
+// nothing reports whether there is nothing to do on the snapshot.
+func (c *committer) nothing(ctx context.Context) (bool, error) {
+	if !c.t.empty() {
+		return false, nil
 	}
-	return false, nil
+	if err := c.snap.Flush(ctx); err != nil {
+		return false, err
+	}
+	c.res.State, c.res.Version, c.res.Snapshot = NoOp, c.snap.Version(), c.snap
+	return true, nil
 }
 
 // applied is what a look for the key gave: the work is done, at a version, or not.
@@ -256,7 +261,8 @@ func (c *committer) unknown(v Version, err error) error {
 }
 
 // rebase reads every commit from winner on and moves the transaction after the
-// last of them. done means that one of them was this very work.
+// last of them. done means that one of them was this very work, or that after them
+// there is nothing to do.
 func (c *committer) rebase(ctx context.Context, winner *Commit) (done bool, err error) {
 	if c.snap == nil {
 		return false, fmt.Errorf("%w: version 0 was written by %q", ErrTableExists, operationOf(winner))
@@ -289,7 +295,7 @@ func (c *committer) rebase(ctx context.Context, winner *Commit) (done bool, err 
 		c.reselect(w)
 		c.snap = after
 	}
-	return false, nil
+	return c.nothing(ctx) // the winners may have taken out all that was to be replaced
 }
 
 // next reads version v, or returns nil if there is none yet.

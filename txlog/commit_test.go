@@ -454,6 +454,40 @@ func TestReplacementsSerialise(t *testing.T) {
 	require.Equal(t, []string{fmt.Sprintf("new-%d", last)}, perPartition["p"], "the last replacement's file and no other")
 }
 
+// Two writers empty a partition at once. The second finds it empty, and writes no
+// version; with a key it does, to record the key.
+func TestTruncationsSerialise(t *testing.T) {
+	for _, key := range []*Key{nil, {AppID: "k"}} {
+		s, snap := scriptedTable(t)
+		first := snap.Begin(options(virtual()))
+		first.Add(file("f", "p"))
+		res, err := first.Commit(t.Context())
+		require.NoError(t, err)
+		snap = res.Snapshot
+		truncate := func(id string, key *Key) *CommitResult {
+			o := options(virtual())
+			o.Key, o.Env.NewID = key, func() string { return id }
+			txn := snap.Begin(o)
+			txn.ReplaceWhere(func(v map[string]*string) bool { return *v["p"] == "p" })
+			res, err := txn.Commit(t.Context())
+			require.NoError(t, err)
+			return res
+		}
+		one, two := truncate("one", nil), truncate("two", key)
+		require.Equal(t, Committed, one.State)
+		now, err := Load(t.Context(), s, nil)
+		require.NoError(t, err)
+		if key == nil {
+			require.Equal(t, NoOp, two.State)
+			require.Equal(t, one.Version, two.Version)
+			require.Equal(t, one.Version, now.Version())
+			continue
+		}
+		require.Equal(t, Committed, two.State)
+		require.Equal(t, one.Version+1, now.Version())
+	}
+}
+
 func TestCreateRace(t *testing.T) {
 	s := &scripted{Store: memstore.New(nil)}
 	create := func(id string) (*CommitResult, error) {
