@@ -73,6 +73,7 @@ type Commit struct {
 	Token   string           // commitInfo.txnId
 	Keys    map[string]int64 // what it records under keys
 	changes []*txlog.AddCDCFile
+	files   []*txlog.AddFile
 }
 
 func commitOf(c *txlog.Commit) Commit {
@@ -86,6 +87,8 @@ func commitOf(c *txlog.Commit) Commit {
 			h.Keys[a.AppID] = a.Version
 		case *txlog.AddCDCFile:
 			h.changes = append(h.changes, a)
+		case *txlog.AddFile:
+			h.files = append(h.files, a)
 		}
 	}
 	return h

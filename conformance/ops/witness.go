@@ -7,7 +7,6 @@ import (
 
 	"github.com/deltalog/deltalog/conformance/model"
 	"github.com/deltalog/deltalog/delta"
-	"github.com/deltalog/deltalog/internal/dv"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
@@ -222,45 +221,4 @@ func (w *Witness) holds(op model.Op, v delta.Version) error {
 		return fmt.Errorf("that version does not hold it: there it is %s", e.Outcome)
 	}
 	return nil
-}
-
-// files checks that all is there that the newest version names: data files with
-// their sizes, deletion vectors, and the change data of the versions after base.
-func (w *Witness) files(ctx context.Context, s *txlog.Snapshot) error {
-	for f, err := range s.Files(ctx, nil) {
-		if err != nil {
-			return err
-		}
-		if err := there(ctx, w.st, f.Path, f.Size); err != nil {
-			return fmt.Errorf("live file: %w", err)
-		}
-		if d := f.DeletionVector; d != nil && d.StorageType != "i" {
-			_, err := dv.Descriptor{StorageType: d.StorageType, PathOrInlineDV: d.PathOrInlineDV}.Key(
-				func(uri string) (string, error) { return uri, there(ctx, w.st, uri, -1) })
-			if err != nil {
-				return fmt.Errorf("deletion vector of %s: %w", f.Path, err)
-			}
-		}
-	}
-	for _, c := range w.commits {
-		for _, f := range c.changes {
-			if err := there(ctx, w.st, f.Path, f.Size); err != nil {
-				return fmt.Errorf("change data of version %d: %w", c.Version, err)
-			}
-		}
-	}
-	return nil
-}
-
-// there looks for the object of a path in the log; size -1 is any.
-func there(ctx context.Context, st logstore.Store, path string, size int64) error {
-	name, err := txlog.ObjectName(st.URL(), path)
-	if err != nil {
-		return err
-	}
-	o, err := st.Stat(ctx, name)
-	if err == nil && size >= 0 && o.Size != size {
-		err = fmt.Errorf("%s has %d bytes, the log says %d", name, o.Size, size)
-	}
-	return err
 }

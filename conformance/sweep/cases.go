@@ -1,14 +1,9 @@
 package sweep
 
 import (
-	"context"
 	"strings"
-	"time"
 
 	"github.com/deltalog/deltalog/conformance/model"
-	"github.com/deltalog/deltalog/conformance/ops"
-	"github.com/deltalog/deltalog/txlog/logstore"
-	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 )
 
 // A Case is an operation that is swept.
@@ -58,68 +53,6 @@ func Cases() []Case {
 
 // other is what another process does in between.
 var other = model.Op{Kind: model.Append, Rows: []model.Row{{Part: "b", ID: 99, Qty: 1, Tag: "other"}}}
-
-// A base is the table before the operation: version 3, so that the next commit is
-// followed by a checksum and a checkpoint, in partition a a file of which a row was
-// deleted, in partition b two files, and a null partition.
-type base struct {
-	variant ops.Variant
-	objects map[string][]byte
-	table   *model.Table
-}
-
-func newBase(ctx context.Context, v ops.Variant) (*base, error) {
-	b := &base{variant: v.With(map[string]string{"delta.checkpointInterval": "4"}), objects: map[string][]byte{}}
-	st, fake := memstore.New(nil), &model.Fake{}
-	t, err := ops.Open(ctx, ops.Options{Store: st, Env: ops.Env("base"), Variant: b.variant})
-	if err != nil {
-		return nil, err
-	}
-	old := func(part string, ids ...int64) (rows []model.Row) {
-		for _, id := range ids {
-			rows = append(rows, model.Row{Part: part, ID: id, Qty: id, Tag: "old"})
-		}
-		return rows
-	}
-	for _, op := range []model.Op{
-		{Kind: model.Append, Rows: append(old("a", 1, 2, 3, 4, 6, 7, 8, 9), old("b", 11, 12)...)},
-		{Kind: model.Append, Rows: append(old("b", 13), old(model.Null, 21)...)},
-		{Kind: model.Append, Rows: old("a", 41, 42)},
-		{Kind: model.Delete, Where: model.Range{ByID: true, MinID: 1, MaxID: 2}},
-	} {
-		if _, err := t.Do(ctx, op, "base"); err != nil {
-			return nil, err
-		}
-		if _, err := fake.Commit(op); err != nil {
-			return nil, err
-		}
-	}
-	b.table = fake.Latest()
-	for _, name := range st.Names() {
-		if b.objects[name], err = st.Read(ctx, name, 0); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
-}
-
-// before returns the table before a case, and puts it into a store.
-func (b *base) before(ctx context.Context, c Case, st logstore.Store) (*model.Table, error) {
-	if c.First {
-		return model.Absent(), nil
-	}
-	for name, data := range b.objects {
-		if err := st.Put(ctx, name, data, logstore.Overwrite); err != nil {
-			return nil, err
-		}
-	}
-	return b.table, nil
-}
-
-// options are those of one process.
-func (b *base) options(st logstore.Store, process string) ops.Options {
-	return ops.Options{Store: st, Env: ops.Env(process), Variant: b.variant, CommitTimeout: 2 * time.Second}
-}
 
 func isCommit(name string) bool {
 	return strings.HasPrefix(name, "_delta_log/") && strings.HasSuffix(name, ".json") && len(name) == len("_delta_log/00000000000000000000.json")

@@ -86,7 +86,7 @@ func TestSweepSees(t *testing.T) {
 			if c.store != nil {
 				o.Store = func(testing.TB) logstore.Store { return c.store(memstore.New(nil)) }
 			}
-			b, err := newBase(t.Context(), ops.CopyOnWrite)
+			b, err := ops.NewBase(t.Context(), ops.CopyOnWrite)
 			require.NoError(t, err)
 			s := newSweeper(t, &o, named(c.op)[0], b)
 			if c.perform != nil {

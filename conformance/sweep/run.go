@@ -112,7 +112,7 @@ func (f fault) script(cancel func()) faultstore.Fault {
 // A run is a case with some faults.
 type run struct {
 	c        Case
-	base     *base
+	base     *ops.Base
 	st       *recorder
 	witness  *ops.Witness
 	attempts []*ops.Attempt
@@ -137,10 +137,15 @@ func (r *run) dry(ctx context.Context) ([]faultstore.Call, error) {
 }
 
 func (r *run) begin(ctx context.Context) error {
-	before, err := r.base.before(ctx, r.c, r.st.Store)
-	if err == nil {
-		r.witness, err = ops.NewWitness(ctx, r.st.Store, before)
+	before := model.Absent()
+	if !r.c.First {
+		before = r.base.Table
+		if err := r.base.Put(ctx, r.st.Store); err != nil {
+			return err
+		}
 	}
+	var err error
+	r.witness, err = ops.NewWitness(ctx, r.st.Store, before)
 	return err
 }
 
@@ -211,7 +216,7 @@ func (r *run) attempt(ctx context.Context, fs *faultstore.Store, intent string) 
 
 func (r *run) attemptOf(ctx context.Context, st logstore.Store, op model.Op, intent string) *ops.Attempt {
 	a := &ops.Attempt{Intent: intent, Op: op, Result: &delta.Result{State: delta.NotCommitted, Version: delta.NoVersion}}
-	t, err := ops.Open(ctx, r.base.options(st, intent))
+	t, err := ops.Open(ctx, r.base.Options(st, intent))
 	if err == nil {
 		var res *delta.Result
 		if res, err = r.perform(t, ctx, op, intent); res != nil {
@@ -262,7 +267,7 @@ func (r *run) follow(ctx context.Context) error {
 // story tells what happened, for people.
 func (r *run) story() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s\n", r.base.variant.Name, r.c.Op)
+	fmt.Fprintf(&b, "%s, %s\n", r.base.Variant.Name, r.c.Op)
 	for i, a := range r.attempts {
 		fmt.Fprintln(&b, a)
 		for n, c := range r.late[i].Trace() {

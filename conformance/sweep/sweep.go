@@ -64,7 +64,7 @@ func Run(t *testing.T, o Options) *Report {
 	sum := &Report{Modes: map[Mode]int{}, Told: map[delta.State]int{}}
 	t.Run("sweep", func(t *testing.T) {
 		for _, v := range o.Variants {
-			base, err := newBase(t.Context(), v)
+			base, err := ops.NewBase(t.Context(), v)
 			require.NoError(t, err)
 			for _, c := range o.Cases {
 				t.Run(v.Name+"/"+c.Name, func(t *testing.T) {
@@ -117,12 +117,12 @@ type sweeper struct {
 	tb      testing.TB
 	o       *Options
 	c       Case
-	base    *base
+	base    *ops.Base
 	perform performer
 	rep     Report
 }
 
-func newSweeper(tb testing.TB, o *Options, c Case, b *base) *sweeper {
+func newSweeper(tb testing.TB, o *Options, c Case, b *ops.Base) *sweeper {
 	return &sweeper{
 		tb: tb, o: o, c: c, base: b, perform: (*ops.Table).Do,
 		rep: Report{Cases: 1, Modes: map[Mode]int{}, Told: map[delta.State]int{}},

@@ -1,0 +1,51 @@
+package interleave
+
+import (
+	"os"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/deltalog/deltalog/conformance/ops"
+	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/internal/effort"
+)
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // many small tables: collecting less often saves a third
+	os.Exit(m.Run())
+}
+
+// All pairs of operations. With two preemptions at calls of the log all schedules,
+// on the variant of a table in which most can go wrong; at every call a sample, on
+// the others. In a soak all schedules at every call, as far as time allows.
+func TestInterleave(t *testing.T) {
+	if d := effort.Soak(); d > 0 {
+		until := time.Now().Add(d)
+		for _, v := range ops.Variants() {
+			t.Log(Run(t, Options{Variant: v, EveryCall: true, Until: until}))
+		}
+		return
+	}
+	began := time.Now()
+	all := Run(t, Options{Variant: ops.Tracked, Sample: effort.Pick(2, 0), Seed: 5})
+	t.Logf("%s: %s in %s", ops.Tracked.Name, all, time.Since(began).Round(time.Second))
+	if effort.Full() {
+		for _, v := range []ops.Variant{ops.CopyOnWrite, ops.Vectors, ops.Mapped} {
+			t.Logf("%s, stops at every call: %s", v.Name, Run(t, Options{Variant: v, EveryCall: true, Sample: 3, Seed: 5}))
+		}
+	}
+	if all.Pairs < len(Pairs()) {
+		return // it has failed, or only some subtests were run
+	}
+	// A run in which nobody ever meets another has tested nothing.
+	for _, s := range []delta.State{delta.Committed, delta.AlreadyApplied, delta.NoOp, delta.NotCommitted} {
+		require.Positive(t, all.Told[s], s)
+	}
+	for _, reason := range []string{"MetadataChanged", "fenced", "key reused"} {
+		require.Positive(t, all.Refused[reason], reason)
+	}
+	require.Positive(t, all.Replanned)
+}
