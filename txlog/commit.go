@@ -20,6 +20,7 @@ type committer struct {
 	snap     *Snapshot // the table before the version that is tried; nil for version 0
 	res      CommitResult
 	deadline time.Time
+	waited   time.Duration // in all pauses
 	check    *conflictCheck
 }
 
@@ -79,6 +80,9 @@ func (c *committer) begin(ctx context.Context) (done bool, err error) {
 	if c.snap == nil {
 		return false, nil
 	}
+	if err := c.catchUp(ctx); err != nil {
+		return false, err
+	}
 	if k := t.opts.Key; k != nil {
 		done, at, err := c.snap.CheckKey(ctx, k)
 		if err != nil || done {
@@ -101,6 +105,7 @@ func (c *committer) begin(ctx context.Context) (done bool, err error) {
 		}
 	}
 	c.check = newConflictCheck(t, t.opts.Isolation)
+	c.check.base = c.snap.Metadata()
 	return c.nothing(ctx)
 }
 
@@ -399,7 +404,8 @@ func (c *committer) warn(what string, err error) {
 func (c *committer) pause(ctx context.Context, try int) error {
 	env := c.t.opts.Env
 	d := c.backoff(try)
-	if left := c.deadline.Sub(env.Now()); left <= d {
+	c.waited += d // counts where the clock stands still
+	if left := c.deadline.Sub(env.Now()); left <= d || c.waited > c.t.opts.MaxElapsed {
 		return fmt.Errorf("time budget of %s is used up", c.t.opts.MaxElapsed)
 	}
 	return env.Sleep(ctx, d)

@@ -22,7 +22,7 @@ const (
 	// maxPlans is how often one attempt plans its work again after a conflict.
 	maxPlans = 4
 	// maxStale is how old a snapshot may be that is used without looking for a newer
-	// one. It must be less than what clean-up of the log keeps.
+	// one, by a process whose clock does not tell how old it is.
 	maxStale = 30 * time.Minute
 )
 
@@ -193,10 +193,16 @@ func (t *Task) number() int64 {
 	return int64(h.Sum64() >> 12) // exact in every JSON reader
 }
 
+// mayBeOld reports whether the task begins with what the process knows. That may be
+// older than what is left of the log, if the process can tell so by its clock.
+func (wk *worker) mayBeOld(t Task) bool {
+	return t.Stale && (time.Since(wk.loaded) < maxStale || wk.p.frozen.Load() == 0 && wk.p.skew.Load() >= -int64(time.Hour))
+}
+
 // latest makes wk.snap the newest version. Reads fail now and then; it tries a few
 // times.
 func (wk *worker) latest(ctx context.Context, t Task) (err error) {
-	if wk.snap != nil && t.Stale && time.Since(wk.loaded) < maxStale {
+	if wk.snap != nil && wk.mayBeOld(t) {
 		return nil
 	}
 	for range 3 {

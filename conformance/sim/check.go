@@ -374,7 +374,7 @@ func (c *checker) limits(r *Record) {
 	if r.Crashed {
 		return
 	}
-	if errors.Is(r.Err, txlog.ErrCorrupt) && c.w.plan.Profile != Legacy && len(c.w.lost) == 0 {
+	if errors.Is(r.Err, txlog.ErrCorrupt) && c.w.plan.Profile != Legacy && len(c.w.lost) == 0 && !c.w.damaged {
 		c.bad("C2", "%s %s met corruption, and there is none: %v", r.Proc, r.Op, r.Err)
 	}
 	// The budget of a commit, of one request and of looking back; and of loads and

@@ -88,12 +88,22 @@ func (c *checker) count(r *Record, state string) {
 	case errors.Is(r.Err, logstore.ErrPermission):
 		c.w.counts.outcome("permission")
 	}
+	if r.State == txlog.Committed && c.leapt(r) {
+		c.w.counts.outcome("leapt over a clean-up")
+	}
 	if r.Attempts >= 4 {
 		c.w.counts.outcome("three rebases or more")
 	}
 	if r.State == txlog.Committed && (r.Plans > 1 || r.Result != nil && r.Result.Rows != nil && r.Result.Rows.Plans > 1) {
 		c.w.counts.outcome("planned again and committed")
 	}
+}
+
+// leapt reports whether the commit was planned on a version after which the log had
+// been cleaned up.
+func (c *checker) leapt(r *Record) bool {
+	in := c.w.intents[r.Intents[len(r.Intents)-1]]
+	return in.Base >= 0 && r.Version > in.Base+1 && c.w.deleted[fmt.Sprintf("%s%020d.json", logPrefix, in.Base+1)]
 }
 
 func (c *checker) committed(r *Record, what string, landed []txlog.Version) {

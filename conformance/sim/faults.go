@@ -395,10 +395,12 @@ func (w *world) body(r *request, data []byte) *rangeBody {
 	if r.fault.is("F21") && len(data) > 0 {
 		w.counts.hit("F21")
 		b = newRangeBody(damage(data, r.fault))
+		w.damaged = true
 	}
 	if r.fault.is("F8") {
 		b = newRangeBody(data[:len(data)*r.fault.N/100])
 		b.err = errBroken
+		w.damaged = true
 	}
 	return b
 }

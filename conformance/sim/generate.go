@@ -53,7 +53,7 @@ func oneOf[T any](g *generator, xs []T) T { return xs[g.rng.IntN(len(xs))] }
 
 func (g *generator) table() TableSpec {
 	t := TableSpec{Absent: g.rng.IntN(6) == 0, Commits: 1 + g.rng.IntN(6)}
-	t.Properties = map[string]string{"delta.checkpointInterval": oneOf(g, []string{"3", "5", "10", "100"})}
+	t.Properties = map[string]string{"delta.checkpointInterval": oneOf(g, []string{"3", "5", "10", "100"}), retention: retentionText}
 	if g.rng.IntN(4) == 0 {
 		t.Properties["delta.isolationLevel"] = "WriteSerializable"
 	}

@@ -159,9 +159,14 @@ func (wk *worker) maintain(ctx context.Context, t Task) error {
 	return nil
 }
 
-// keepLog is how long clean-up keeps commits. It must be longer than any process
-// may sleep over a commit, or a request be on its way.
-const keepLog = 3 * time.Hour
+// keepLog is how long clean-up keeps commits, as the table's property says. It must
+// be longer than a process may sleep over a commit that it has begun, or a request
+// be on its way.
+const (
+	keepLog       = 3 * time.Hour
+	retention     = "delta.logRetentionDuration"
+	retentionText = "interval 3 hours"
+)
 
 // cleanup removes what is older than the newest checkpoint, the oldest first, as
 // other engines do.

@@ -19,7 +19,7 @@ var reachable = map[Tier]map[string]int{
 		"outcome conflict ConcurrentAppend": 500, "outcome conflict ConcurrentDeleteRead": 1500,
 		"outcome conflict ConcurrentDeleteDelete": 8000, "outcome conflict MetadataChanged": 1500,
 		"outcome conflict ProtocolChanged": 5000, "outcome conflict ConcurrentTransaction": 5000,
-		"late commits": 8000,
+		"late commits": 8000, "outcome leapt over a clean-up": 15_000,
 	},
 	Parquet: {
 		"fault F1": 50, "fault F2": 50, "fault F3": 200, "fault F4": 50, "fault F5": 200, "fault F6": 200, "fault F7": 900, "fault F8": 200,

@@ -19,6 +19,7 @@ func (g *generator) rowTable() TableSpec {
 		t.Properties = map[string]string{}
 	}
 	t.Properties["delta.checkpointInterval"] = oneOf(g, []string{"3", "5", "100"})
+	t.Properties[retention] = retentionText
 	if g.rng.IntN(4) == 0 {
 		t.Properties["delta.enableInCommitTimestamps"] = "true"
 	}

@@ -50,7 +50,7 @@ func workPolicy(op *model.Op) txlog.ReplayPolicy {
 
 // open gives the worker a handle on the table, or lets it keep the one it has.
 func (wk *worker) open(ctx context.Context, t Task) (err error) {
-	if wk.table != nil && t.Stale && time.Since(wk.loaded) < maxStale {
+	if wk.table != nil && wk.mayBeOld(t) {
 		return nil
 	}
 	o := ops.Options{Store: wk.p.store(), Env: wk.p.env(), Variant: ops.Variant{Properties: wk.p.w.plan.Table.Properties}}

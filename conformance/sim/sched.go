@@ -45,6 +45,7 @@ type world struct {
 	bodies  map[string][]body // what was ever stored under names of commits, in order
 	deleted map[string]bool   // names of commits that clean-up has removed
 	lost    map[string]bool   // names of data files that somebody removed
+	damaged bool              // a checkpoint or a data file was read damaged or cut short
 
 	counts Counts
 	hash   hasher
