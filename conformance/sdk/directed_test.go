@@ -99,6 +99,81 @@ func TestA5_OwnPreconditionFailed(t *testing.T) {
 	})
 }
 
+// TestCredentialsExpireOnTheWay: a refusal is definite only if nothing was sent
+// before it that may have taken effect.
+func TestCredentialsExpireOnTheWay(t *testing.T) {
+	t.Parallel()
+	eachCloud(t, func(t *testing.T, w *world) {
+		s := w.store(t, clientOptions{})
+		expired := statusBefore(403, "ExpiredToken")
+		if w.cloud.name() == "gcs" {
+			expired = statusBefore(401, "authError")
+		}
+		w.setScript(every(expired, func(*request) bool { return true }))
+		for _, wr := range writings {
+			err := wr.do(t.Context(), s, bytes.Repeat([]byte("ours "), wr.size(w.cloud)/5))
+			require.ErrorIs(t, err, logstore.ErrPermission, wr.name)
+			require.Contains(t, err.Error(), "credentials", wr.name)
+			noSecrets(t, err)
+		}
+		for _, applied := range []fault{dropAfter(), dropBefore(), statusAfter(500, "InternalError")} {
+			w.clear()
+			sent := 0
+			w.setScript(func(*request) fault {
+				if sent++; sent == 1 {
+					return applied
+				}
+				return expired // also for who would look
+			})
+			err := streamed(t.Context(), s, []byte("ours"))
+			require.Error(t, err)
+			require.NoError(t, class(err), "%s: the first request may have taken effect: %v", applied.name, err)
+			noSecrets(t, err)
+		}
+	})
+}
+
+// TestRedirects: a bucket that is elsewhere is refused with words. A temporary
+// redirect is followed by reads; the SDK does not follow it with a body, and
+// nothing has landed.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	inBubble(t, s3Cloud{}, func(t *testing.T, w *world) {
+		s := w.store(t, clientOptions{})
+		w.setScript(every(redirect(301, ""), func(*request) bool { return true }))
+		err := s.Put(t.Context(), objectName, []byte("ours"), logstore.IfAbsent)
+		require.ErrorIs(t, err, logstore.ErrRefused)
+		require.ErrorContains(t, err, "AWS_REGION")
+		w.setScript(func(r *request) fault {
+			if r.http.Host == "s3.test" {
+				return redirect(307, "http://elsewhere.test"+r.http.URL.RequestURI())
+			}
+			return fault{}
+		})
+		err = s.Put(t.Context(), objectName, []byte("ours"), logstore.IfAbsent)
+		require.ErrorIs(t, err, logstore.ErrRefused)
+		require.Nil(t, w.object(objectName))
+		w.foreign(objectName, []byte("other"))
+		got, err := s.Read(t.Context(), objectName, 0)
+		require.NoError(t, err)
+		require.Equal(t, []byte("other"), got)
+
+		n := 0
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w.setScript(func(r *request) fault {
+			if n++; n > 1000 {
+				cancel() // or the test would have no end either
+			}
+			return redirect(307, "http://elsewhere.test"+r.http.URL.RequestURI())
+		})
+		_, err = s.Stat(ctx, objectName)
+		require.Error(t, err)
+		require.NoError(t, class(err))
+		require.Less(t, n, 100, "redirects in a circle are followed for ever")
+	})
+}
+
 // requireStatus says that the server has answered a request so.
 func requireStatus(t *testing.T, w *world, verb string, status int) {
 	t.Helper()
@@ -127,6 +202,7 @@ func TestA8_MultipartCompletion(t *testing.T) {
 		{"late, and repeated before it arrives", "", []fault{lateDrop()}, false},
 		{"200 with an error, applied", "s3", []fault{okWithError(now)}, false},
 		{"an answer without words", "s3", []fault{emptyBody(now)}, false},
+		{"an answer without words, then a foreign object", "s3", []fault{emptyBody(never)}, true},
 	}
 	for _, cl := range clouds() {
 		for _, c := range cases {
@@ -318,10 +394,18 @@ func TestCallersHTTPClient(t *testing.T) {
 func TestUploadsEndThoughTheServiceFailsForEver(t *testing.T) {
 	t.Parallel()
 	eachCloud(t, func(t *testing.T, w *world) {
-		began := time.Now()
-		w.setScript(every(busy(503, "SlowDown"), (*request).writes))
-		err := streamed(t.Context(), w.store(t, clientOptions{}), large(w))
+		began, n := time.Now(), 0
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w.setScript(func(r *request) fault {
+			if n++; n > 100 {
+				cancel() // or the test would have no end either
+			}
+			return busy(503, "SlowDown")
+		})
+		err := streamed(ctx, w.store(t, clientOptions{}), large(w))
 		require.Error(t, err)
+		require.NoError(t, ctx.Err(), "nothing ended it")
 		require.NoError(t, class(err))
 		require.Less(t, time.Since(began), 5*time.Minute)
 		require.Less(t, len(w.events()), 40)

@@ -38,6 +38,7 @@ const (
 	answerStatus                  // another status
 	answerDrop                    // the connection is reset
 	answerClose                   // the connection is closed
+	answerKill                    // the process is killed
 	answerHang                    // nothing, until the client gives up
 	answerCut                     // the server's, the body ends early
 	answerStall                   // the server's, the body stands still

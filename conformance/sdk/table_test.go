@@ -32,6 +32,7 @@ var (
 	allVerbs   = []string{verbPut, verbGet, verbStat, verbList, verbDelete, verbCreate, verbPart, verbComplete, verbAbort, verbSession, verbChunk}
 	writeVerbs = []string{verbPut, verbDelete, verbCreate, verbPart, verbComplete, verbAbort, verbSession, verbChunk}
 	publishing = []string{verbPut, verbComplete, verbChunk}
+	largeVerbs = []string{verbPart, verbComplete, verbCreate, verbAbort, verbChunk, verbSession} // of uploads in pieces
 )
 
 func always(f fault) func(*rand.Rand, *request) fault {

@@ -94,6 +94,7 @@ type world struct {
 	parked []*request
 	wake   chan struct{}
 	late   []lateRequest
+	kill   func(process string) // for answerKill
 	seen   []event
 	count  int
 }
@@ -224,6 +225,9 @@ func (w *world) play(rw http.ResponseWriter, r *request, f fault) {
 		drop(rw)
 	case answerClose:
 		hangUp(rw, false)
+	case answerKill:
+		w.kill(r.process)
+		drop(rw)
 	case answerHang:
 		w.hang(r)
 		drop(rw)

@@ -139,6 +139,8 @@ func (s *Store) explain(ctx context.Context, reply Reply, class, err error) stri
 	default:
 		b.WriteString(err.Error())
 	}
+	said := Redact(b.String()) // alone: a header that it holds ends where the line does
+	b.Reset()
 	if class != nil {
 		b.WriteString(": " + class.Error())
 	}
@@ -150,7 +152,7 @@ func (s *Store) explain(ctx context.Context, reply Reply, class, err error) stri
 	case reply.Status == http.StatusNotFound && reply.Code != "NoSuchUpload" && errors.Is(class, logstore.ErrRefused):
 		b.WriteString("; the bucket does not exist: create it first")
 	}
-	return Redact(b.String())
+	return said + b.String()
 }
 
 // An opError is a failed operation. Its text is fixed and free of secrets.

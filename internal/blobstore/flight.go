@@ -22,8 +22,15 @@ type flight struct {
 	patience time.Duration
 }
 
-// errTooMany ends a client that would repeat a request for ever.
-var errTooMany = errors.New("too many requests for one operation")
+// maxHops is how many redirects of one request are followed. Amazon's client has
+// no limit of its own.
+const maxHops = 10
+
+var (
+	// errTooMany ends a client that would repeat a request for ever.
+	errTooMany   = errors.New("too many requests for one operation")
+	errRedirects = errors.New("redirected too often")
+)
 
 type flightKey struct{}
 
@@ -55,34 +62,30 @@ func Observe(req *http.Request, send func(*http.Request) (*http.Response, error)
 	if limit := f.limit.Load(); limit > 0 && f.sent.Load() >= limit {
 		return nil, errTooMany
 	}
-	var connected atomic.Bool
+	ctx, cancel := context.WithCancelCause(req.Context())
+	var hops atomic.Int32 // connections: one, or more after redirects
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		if !connected.Swap(true) {
+		switch n := hops.Add(1); {
+		case n == 1:
 			f.sent.Add(1)
+		case n > maxHops:
+			cancel(errRedirects)
 		}
 	}}
-	resp, err := f.bounded(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), send)
-	if connected.Load() && (err != nil || unclearStatus(resp.StatusCode)) {
-		f.unclear.Add(1)
-	}
-	return resp, err
-}
-
-// bounded sends req and gives up when the answer does not begin in time. The
-// transport cannot be trusted to: it may be the caller's.
-func (f *flight) bounded(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	if f.patience <= 0 {
-		return send(req)
-	}
-	ctx, cancel := context.WithCancelCause(req.Context())
 	late := &timeoutError{f.patience + time.Duration(max(req.ContentLength, 0)/slowest)*time.Second}
-	watch := time.AfterFunc(late.d, func() { cancel(late) })
-	resp, err := send(req.WithContext(ctx))
-	if !watch.Stop() && context.Cause(ctx) == late { //nolint:errorlint // identity is meant
+	if f.patience > 0 {
+		// The transport cannot be trusted to give up: it may be the caller's.
+		defer time.AfterFunc(late.d, func() { cancel(late) }).Stop()
+	}
+	resp, err := send(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if cause := context.Cause(ctx); cause == late || cause == errRedirects { //nolint:errorlint // identity is meant
 		if err == nil {
 			resp.Body.Close()
 		}
-		return nil, late
+		err = cause
+	}
+	if hops.Load() > 0 && (err != nil || unclearStatus(resp.StatusCode)) {
+		f.unclear.Add(1)
 	}
 	if err != nil {
 		cancel(nil)
