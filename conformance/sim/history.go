@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/deltalog/deltalog/conformance/check"
 	"github.com/deltalog/deltalog/conformance/model"
@@ -11,14 +10,14 @@ import (
 
 // History returns what clients asked for and were told, without anything of the
 // log, for the checkers of package check. It returns false for histories that these
-// cannot judge: of the log-only tier, of stores whose listings lag, and those in
-// which a key was used for one content after another, so that one piece of work may
-// have acted twice.
+// cannot judge: of stores whose listings lag, of work that need not be serializable,
+// and those in which a key was used for one content after another, so that one piece
+// of work may have acted twice.
 func (r *Report) History() (*check.History, bool) {
-	if r.Script.Plan.Tier != Parquet || r.Script.Plan.Profile == Legacy || len(r.Records) == 0 {
+	if r.Script.Plan.Profile == Legacy || len(r.Records) == 0 {
 		return nil, false
 	}
-	h := &check.History{Start: check.RowsOf(r.start(), nil)}
+	h := &check.History{Start: map[string][]string{check.Whole: r.start()}}
 	works := map[string][]*Record{} // attempts at one piece of work
 	numbers := map[string]int64{}
 	for i, rec := range r.Records {
@@ -26,6 +25,9 @@ func (r *Report) History() (*check.History, bool) {
 			continue // it came to nothing before it had planned anything
 		}
 		name := fmt.Sprintf("%s %d", rec.Proc, i)
+		if l := r.Intents[rec.Intents[0]].Level; l != "" && l != txlog.Serializable {
+			return nil, false
+		}
 		if in := r.Intents[rec.Intents[0]]; in.Key != "" && !in.Foreign {
 			if n, used := numbers[in.Key]; used && n != in.Number && in.Policy == txlog.ReplayReplace && !in.Seq {
 				return nil, false
@@ -44,7 +46,7 @@ func (r *Report) History() (*check.History, bool) {
 		}
 		h.Events = append(h.Events, &check.Event{
 			Client: read.Proc, Name: fmt.Sprintf("read %d", i), Call: called(read.Call), Return: returned(read.Return),
-			Outcome: check.Done, Version: int64(read.Version), Reads: check.RowsOf(read.Table.Rows, nil),
+			Outcome: check.Done, Version: int64(read.Version), Reads: map[string][]string{check.Whole: read.texts()},
 		})
 	}
 	return h, true
@@ -58,9 +60,15 @@ func returned(step int) int64 { return int64(2*step + 1) }
 // event is one piece of work, of which several attempts may have been made.
 func (r *Report) event(name string, recs []*Record) *check.Event {
 	in := r.Intents[recs[0].Intents[0]]
-	changes, _ := check.ChangesOf(*in.Work, nil)
+	changes, what := map[string]check.Change(nil), string(in.Op)
+	if in.Work != nil {
+		changes, _ = check.ChangesOf(*in.Work, nil)
+		what = in.Work.String()
+	} else {
+		changes = changeOf(in)
+	}
 	e := &check.Event{
-		Client: recs[0].Proc, Name: name + " " + in.Work.String(), Call: called(recs[0].Call), Return: check.Never,
+		Client: recs[0].Proc, Name: name + " " + what, Call: called(recs[0].Call), Return: check.Never,
 		Outcome: check.Failed, Version: check.NoVersion, Changes: changes,
 	}
 	told := false
@@ -97,15 +105,28 @@ func (r *Record) tells(in *Intent) bool {
 }
 
 // start returns the rows that the table had before the history.
-func (r *Report) start() []model.Row {
-	t := model.Absent()
+func (r *Report) start() []string {
+	t, s := model.Absent(), newState()
 	for i := 0; ; i++ {
-		in := r.Intents[fmt.Sprintf("setup/%d", i)]
-		if in == nil {
-			return slices.Clone(t.Rows)
+		switch in := r.Intents[fmt.Sprintf("setup/%d", i)]; {
+		case in == nil && r.Script.Plan.Tier == Parquet:
+			return check.RowsOf(t.Rows, nil)[check.Whole]
+		case in == nil:
+			return textsOf(s.rows)
+		case in.Work != nil:
+			t, _, _ = t.Apply(*in.Work)
+		default:
+			s.apply(in, 0)
 		}
-		t, _, _ = t.Apply(*in.Work)
 	}
+}
+
+// texts are the rows that were read.
+func (r *Read) texts() []string {
+	if r.Table != nil {
+		return check.RowsOf(r.Table.Rows, nil)[check.Whole]
+	}
+	return textsOf(r.Rows)
 }
 
 // second asks the checkers that look at no log.

@@ -245,7 +245,11 @@ func (wk *worker) foreign(ctx context.Context, t Task, rec *Record) error {
 		in.Op, info.Operation, blind = OpAppend, "WRITE", true
 		t.Key, t.Op = "", OpAppend
 		in.Rows = t.rows(rec.Task + "." + wk.p.id)
-		if err := wk.addTo(ctx, &rest, wk.byPart(in.Rows, true)); err != nil {
+		files := wk.byPart(in.Rows, true)
+		for _, f := range files {
+			f.add.Stats = "" // it has none
+		}
+		if err := wk.addTo(ctx, &rest, files); err != nil {
 			return err
 		}
 	case 2: // DELETE of whole files, of an old version without txnId

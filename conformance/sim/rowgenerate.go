@@ -35,7 +35,7 @@ var workKinds = []model.Kind{
 func (g *generator) work() Task {
 	t := g.task(OpWork)
 	part := oneOf(g, rowParts)
-	op := &model.Op{Kind: oneOf(g, workKinds), Add: 1 + g.rng.Int64N(2)}
+	op := &model.Op{Kind: oneOf(g, workKinds)}
 	t.Work = op
 	switch op.Kind {
 	case model.AddColumn:
@@ -53,6 +53,9 @@ func (g *generator) work() Task {
 			op.Where.ByID, op.Where.MinID, op.Where.MaxID = true, g.rng.Int64N(4), 4+g.rng.Int64N(8)
 		}
 	}
+	if op.Kind == model.Update {
+		op.Add = 1 + g.rng.Int64N(2)
+	}
 	g.rows(op, part)
 	switch {
 	case op.Kind == model.KeyOnly || g.rng.IntN(6) == 0:
@@ -69,14 +72,16 @@ func (g *generator) work() Task {
 
 // rows gives an operation rows that fit it.
 func (g *generator) rows(op *model.Op, part string) {
-	op.ByPart = g.rng.IntN(2) == 0
+	if op.Kind == model.InsertNew || op.Kind == model.Merge {
+		op.ByPart = g.rng.IntN(2) == 0
+	}
 	seen := map[int64]bool{}
 	for range 1 + g.rng.IntN(3) {
 		p, id := part, g.rng.Int64N(10)
 		if g.rng.IntN(3) == 0 && op.Kind != model.ReplaceStatic {
 			p = oneOf(g, rowParts)
 		}
-		if op.ByPart && p == model.Null && (op.Kind == model.InsertNew || op.Kind == model.Merge) {
+		if op.ByPart && p == model.Null {
 			p = "a"
 		}
 		if w := op.Where; op.Kind == model.ReplaceWhere {

@@ -151,6 +151,7 @@ func TestDefectsAreFoundAndShrunk(t *testing.T) {
 		{sim.Log, sim.KeyBefore, "T5"},
 		{sim.Log, sim.StaleReplace, "T1"},
 		{sim.Log, sim.StaleListing, "T2"},
+		{sim.Log, sim.StaleListing, "registers"},
 		{sim.Parquet, sim.NoReadBack, "T4"},
 		{sim.Parquet, sim.KeyBefore, "T5"},
 		{sim.Parquet, sim.StaleReplace, "T1"},
