@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,8 +43,8 @@ type Options struct {
 	Preemptions int
 	// Sample is how many schedules are drawn for each pair, by Seed; 0: all.
 	Sample int
-	Seed   uint64
-	Until  time.Time // pairs are left out after it; zero: no limit
+	Seed   uint64        // also of the order of pairs
+	Time   time.Duration // pairs are left out when it is over; 0: no limit
 }
 
 // A Report counts what was done.
@@ -80,11 +81,13 @@ func Run(t *testing.T, o Options) *Report {
 	require.NoError(t, err)
 	sum := &Report{Told: map[delta.State]int{}, Refused: map[string]int{}}
 	var mu sync.Mutex
+	began, pairs := time.Now(), slices.Clone(o.Pairs)
+	rand.New(rand.NewPCG(o.Seed, 0)).Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
 	t.Run("interleave", func(t *testing.T) {
-		for _, p := range o.Pairs {
+		for _, p := range pairs {
 			t.Run(o.Variant.Name+"/"+p.Name, func(t *testing.T) {
 				t.Parallel()
-				if !o.Until.IsZero() && time.Now().After(o.Until) {
+				if o.Time > 0 && time.Since(began) > o.Time {
 					return
 				}
 				r := newRunner(t, &o, p, base)
@@ -274,6 +277,11 @@ func (r *runner) judge(ctx context.Context, w *ops.Witness, ps [2]*process) erro
 		}
 		if p.Result.State == delta.NotCommitted && !mayLose(p.Op, ps[1-n].Op) {
 			return fmt.Errorf("%s was refused: %w", p.Intent, p.Err)
+		}
+	}
+	if r.o.Variant.Properties["delta.enableChangeDataFeed"] == "true" {
+		if err := w.Changes(ctx); err != nil {
+			return err
 		}
 	}
 	if r.p.Check != nil {

@@ -35,6 +35,8 @@ func history(t *testing.T, v Variant, rnd *rand.Rand) {
 		return tbl
 	}
 	tbl, fake := open("p"), &model.Fake{}
+	witness, err := NewWitness(t.Context(), st, model.Absent())
+	require.NoError(t, err)
 	var done []model.Op
 	for step := range 20 {
 		if rnd.IntN(4) == 0 {
@@ -57,6 +59,14 @@ func history(t *testing.T, v Variant, rnd *rand.Rand) {
 				require.Equal(t, intent, commits[e.Version].Intent)
 			}
 		}
+	}
+	require.NoError(t, witness.Follow(t.Context(), func(intent string) (model.Op, bool) {
+		var step int
+		_, err := fmt.Sscanf(intent, "step %d", &step)
+		return done[step], err == nil
+	}))
+	if v.Name == Tracked.Name {
+		require.NoError(t, witness.Changes(t.Context()))
 	}
 	for version := int64(0); fake.At(version) != nil; version++ {
 		got, err := At(t.Context(), st, delta.Version(version))

@@ -37,9 +37,9 @@ func explains(err, want error) bool {
 func Told(op model.Op, res *delta.Result, err error, e model.Effect, want error) error {
 	switch {
 	case res.State != outcomes[e.Outcome]:
-		return fmt.Errorf("told %s, want %s (%w)", res.State, e.Outcome, errors.Join(err, want))
+		return fmt.Errorf("told %s, want %s (%v; %v)", res.State, e.Outcome, err, want)
 	case !explains(err, want):
-		return fmt.Errorf("told the error %w, want %w", err, want)
+		return fmt.Errorf("told the error %v, want %v", err, want)
 	case e.Outcome != model.Refused && int64(res.Version) != e.Version:
 		return fmt.Errorf("told version %d, want %d", res.Version, e.Version)
 	case e.Outcome == model.Applied:

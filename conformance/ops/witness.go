@@ -87,7 +87,7 @@ func (w *Witness) next(ctx context.Context, now *txlog.Snapshot, v delta.Version
 	}
 	after, e, err := w.Last().Apply(o)
 	if e.Outcome != model.Applied {
-		return fmt.Errorf("version %d by %q should not be: %s is %s (%w)", v, c.Intent, o, e.Outcome, err)
+		return fmt.Errorf("version %d by %q should not be: %s is %s (%v)", v, c.Intent, o, e.Outcome, err)
 	}
 	w.commits, w.tables, w.effects = append(w.commits, c), append(w.tables, after), append(w.effects, e)
 	if w.snap == nil {

@@ -12,10 +12,34 @@ type Case struct {
 	Op   model.Op
 	// First: there is no table, and the operation makes it.
 	First bool
+	// Rival, if it has a kind, is what another process does right before the first
+	// attempt would commit: it takes the version that the attempt is about to get.
+	Rival model.Op
 }
 
 // Cases returns all operations: each under a key where it can have one.
-func Cases() []Case {
+func Cases() []Case { return append(alone(), beside()...) }
+
+// beside returns the operations that make a commit, with a rival that changes rows
+// which they replace, change or read. The other engine's compaction, which would be
+// refused, is left out.
+func beside() (all []Case) {
+	for _, c := range alone() {
+		c.Name += "-beside"
+		c.Rival = model.Op{Kind: model.Update, Add: 100, Where: model.Range{Parts: []string{"a", "b"}}}
+		if c.First {
+			c.Rival = other
+		}
+		switch c.Op.Kind {
+		case model.Checkpoint, model.Optimize, model.Create:
+		default:
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func alone() []Case {
 	rows := []model.Row{{Part: "a", ID: 2, Qty: 70, Tag: "new"}, {Part: "a", ID: 5, Qty: 71, Tag: "new"}, {Part: "c", ID: 31, Qty: 72, Tag: "new"}}
 	all := []Case{
 		{Name: "append", Op: model.Op{Kind: model.Append, Rows: rows}},

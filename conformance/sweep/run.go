@@ -130,8 +130,11 @@ func (r *run) dry(ctx context.Context) ([]faultstore.Call, error) {
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.clean(ctx, "dry"); err != nil {
+	if err := r.disturbed(ctx, 0, nil); err != nil {
 		return nil, err
+	}
+	if a := r.attempts[0]; a.Err != nil {
+		return nil, a.Err
 	}
 	return r.late[0].Trace(), r.end(ctx)
 }
@@ -174,27 +177,39 @@ func (r *run) do(ctx context.Context, faults []fault) error {
 	if err := r.end(ctx); err != nil {
 		return err
 	}
+	if err := r.tidy(ctx, faults); err != nil {
+		return err
+	}
 	if err := r.clean(ctx, "last"); err != nil {
 		return err
 	}
 	return r.end(ctx)
 }
 
-// disturbed is an attempt that meets its faults.
+// disturbed is an attempt that meets its faults, the first one its rival too.
 func (r *run) disturbed(ctx context.Context, n int, faults []fault) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	another, now := false, false // what is late arrives after another's commit, or at once
-	fs := faultstore.New(r.st, func(c faultstore.Call) faultstore.Fault {
+	met := n > 0 || r.c.Rival.Kind == ""
+	var rival error
+	fs := faultstore.New(r.st, func(c faultstore.Call) (x faultstore.Fault) {
 		for _, f := range faults {
 			if f.attempt == n && f.strikes(c) {
 				another, now = another || f.mode == LateOther, now || f.mode == AllLate
-				return f.script(cancel)
+				x = f.script(cancel)
+				break
 			}
 		}
-		return faultstore.Pass
+		if !met && c.Verb == logstore.VerbPutIfAbsent && isCommit(c.Name) {
+			met, rival = true, r.attemptOf(context.WithoutCancel(ctx), r.st, r.c.Rival, "rival").Err
+		}
+		return x
 	})
 	r.attempt(ctx, fs, fmt.Sprintf("attempt %d", n))
+	if rival != nil {
+		return fmt.Errorf("the rival: %w", rival)
+	}
 	if another {
 		if a := r.attemptOf(ctx, r.st, other, fmt.Sprintf("other %d", n)); a.Err != nil {
 			return fmt.Errorf("another process: %w", a.Err)
@@ -250,10 +265,41 @@ func (r *run) end(ctx context.Context) error {
 	return errors.Join(err, r.st.twice)
 }
 
+// tidy checks that nobody has left a file that no commit names, unless he died, could
+// not reach the store, or does not know what became of a request. Of two faults the
+// second may be that deleting a file failed.
+func (r *run) tidy(ctx context.Context, faults []fault) error {
+	if len(faults) > 1 {
+		return nil
+	}
+	for _, f := range faults {
+		switch f.mode {
+		case CrashBefore, CrashAfter, LateRerun, LateOther, Outage, AllLate:
+			return nil
+		}
+		if strings.HasPrefix(f.what, string(logstore.VerbDelete)) {
+			return nil
+		}
+	}
+	for _, a := range r.attempts {
+		if a.Result.State == delta.Unknown || a.Op.Kind == model.Optimize { // the other engine leaves it to its vacuum
+			return nil
+		}
+	}
+	left, err := r.witness.Orphans(ctx, r.base.Names())
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("files were left: %v", left)
+	}
+	return err
+}
+
 func (r *run) follow(ctx context.Context) error {
 	return r.witness.Follow(ctx, func(intent string) (model.Op, bool) {
-		if strings.HasPrefix(intent, "other ") {
+		switch {
+		case strings.HasPrefix(intent, "other "):
 			return other, true
+		case intent == "rival":
+			return r.c.Rival, true
 		}
 		for _, a := range r.attempts {
 			if a.Intent == intent {

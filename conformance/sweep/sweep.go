@@ -39,10 +39,10 @@ type Options struct {
 	// Variants are the ways to keep the table. Nil: all of them.
 	Variants []ops.Variant
 	// Doubles is how many pairs of faults are tried, for each case and variant; -1:
-	// all of them, in an order that Seed gives, until time is up.
+	// all of them, in an order that Seed gives, as far as Share allows.
 	Doubles int
 	Seed    uint64
-	Until   time.Time // for Doubles -1; zero: no limit
+	Share   time.Duration // for the pairs of one case on one variant; 0: no limit
 }
 
 // A Report counts what was done.
@@ -143,9 +143,9 @@ func (s *sweeper) all(ctx context.Context) error {
 	}
 	// The second fault strikes the same attempt later, or the next one.
 	s.rep.Pairs = len(faults) * len(faults) * 2
-	r := rand.New(rand.NewPCG(s.o.Seed, uint64(len(faults))))
+	r, began := rand.New(rand.NewPCG(s.o.Seed, uint64(len(faults)))), time.Now()
 	for i := range s.order(r) {
-		if !s.o.Until.IsZero() && time.Now().After(s.o.Until) {
+		if s.o.Share > 0 && time.Since(began) > s.o.Share {
 			break
 		}
 		a, b := faults[i/2%len(faults)], faults[i/2/len(faults)]
