@@ -190,11 +190,15 @@ func (c *cycles) position(p string, t *timeline, e *Event, rows []string) (int, 
 	}
 	if own := slices.Index(t.writers, e); own >= 0 {
 		// It read before it wrote: the latest state before its own that fits.
-		ks = slices.DeleteFunc(ks, func(k int) bool { return k > own })
-		if len(ks) == 0 {
+		before := slices.DeleteFunc(slices.Clone(ks), func(k int) bool { return k > own })
+		switch {
+		case len(before) > 0:
+			return before[len(before)-1], true
+		case ks[0] == own+1:
+			c.report(Circular, p, []*Event{e}, "%s read %s, which is there only after it", e, show(rows))
 			return 0, false
 		}
-		return ks[len(ks)-1], true
+		return ks[0], true
 	}
 	return ks[0], len(ks) == 1
 }

@@ -147,6 +147,25 @@ var planted = []struct {
 		did("w1", 1, 20, 1).read("b", "1").put("a", "1"),
 		did("w2", 1, 20, 2).read("a", "1").put("b", "1"),
 	}, false, Circular, Circular, Circular},
+	{"an event that read what came after it", []*Event{
+		did("w0", 1, 2, 1).put("a", "0"),
+		did("w1", 3, 20, 2).read("a", "2").put("a", "1"),
+		did("w2", 3, 20, 3).put("a", "2"),
+	}, false, Circular, Circular, Circular},
+	{"an event that read what it wrote", []*Event{
+		did("w1", 3, 20, 2).read("a", "1").put("a", "1"),
+	}, true, Circular, Circular, Circular},
+	{"an event that read and wrote, and then it was so again", []*Event{
+		did("w0", 1, 2, 1).put("a", "0"),
+		did("w1", 3, 4, 2).read("a", "0").put("a", "1"),
+		did("w2", 5, 6, 3).put("a", "0"),
+	}, false, "", "", ""},
+	{"an unknown change that came after it was told", []*Event{
+		did("w1", 1, 2, 1).put("a", "1"),
+		{Client: "w2", Name: "w2", Call: 3, Return: 4, Outcome: Unknown, Version: NoVersion, Changes: map[string]Change{"a": Put("2")}},
+		did("r1", 5, 6, 1).read("a", "1"),
+		did("r2", 7, 8, 2).read("a", "2"),
+	}, false, "", "", ""},
 	{"versions against real time", []*Event{
 		did("w1", 1, 2, 2).put("a", "1"),
 		did("w2", 3, 4, 1).put("b", "1"),

@@ -172,7 +172,7 @@ func judge(t *testing.T, h *History) (registers, isolation []*Violation) {
 // what at the same time.
 func TestHistoriesOfASequentialTablePass(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(effort.Pick(300, 5000)) {
+	for seed := range uint64(effort.Pick(200, 2000)) {
 		registers, isolation := judge(t, history(seed, seed%3 == 0))
 		require.Empty(t, registers, "seed %d", seed)
 		require.Empty(t, isolation, "seed %d", seed)
@@ -246,7 +246,7 @@ func TestCorruptHistoriesFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tried, registers, isolation := 0, 0, 0
-			for seed := range uint64(effort.Pick(150, 1500)) {
+			for seed := range uint64(effort.Pick(100, 600)) {
 				h := history(seed, seed%3 == 0)
 				if !corrupt.do(rand.New(rand.NewPCG(seed, 2)), h) {
 					continue
@@ -257,7 +257,7 @@ func TestCorruptHistoriesFail(t *testing.T) {
 				isolation += min(len(b), 1)
 			}
 			t.Logf("%s: of %d histories registers found %d, isolation %d", name, tried, registers, isolation)
-			require.Greater(t, tried, 100)
+			require.Greater(t, tried, 70)
 			require.GreaterOrEqual(t, 100*registers, corrupt.registers*tried)
 			require.GreaterOrEqual(t, 100*isolation, corrupt.isolation*tried)
 		})

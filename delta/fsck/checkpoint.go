@@ -21,7 +21,7 @@ import (
 func (r *replayer) checkpoint(ctx context.Context, k *checkpoint) error {
 	c := r.c
 	view := &only{Store: c.store, objects: k.files}
-	s, err := txlog.Load(ctx, view, &txlog.LoadOptions{Version: &k.version, Parallel: c.opts.Parallel})
+	s, err := txlog.Load(ctx, view, &txlog.LoadOptions{Version: &k.version, Parallel: c.parallel(k)})
 	if err == nil {
 		err = r.compareCheckpoint(ctx, k, s)
 	}
@@ -47,6 +47,16 @@ func (r *replayer) checkpoint(ctx context.Context, k *checkpoint) error {
 		return nil
 	}
 	return err
+}
+
+// parallel is how many goroutines read a checkpoint: a small one is not worth more
+// than one.
+func (c *checker) parallel(k *checkpoint) int {
+	const small = 256 << 10
+	if len(k.files) == 1 && k.files[0].Size < small {
+		return 1
+	}
+	return c.opts.Parallel
 }
 
 // still reports whether all files of a checkpoint are still there.
@@ -137,7 +147,7 @@ func (d *difference) files(ctx context.Context) error {
 		}
 	}
 	if more.n > 0 {
-		d.say("it has %s that were removed or never added: %s", plural(more.n, "file"), more.text())
+		d.say("it has files that were removed or never added (%d): %s", more.n, more.text())
 	}
 	if other.n > 0 {
 		d.say("it says something else of %s: %s", plural(other.n, "file"), other.text())
@@ -213,7 +223,7 @@ func (d *difference) tombstones(ctx context.Context) error {
 		}
 	}
 	if more.n > 0 {
-		d.say("it has tombstones of %s that were not removed: %s", plural(more.n, "file"), more.text())
+		d.say("it has tombstones of files that were not removed (%d): %s", more.n, more.text())
 	}
 	// A store whose times are before those of the tombstones (a copy, a simulation)
 	// does not say what had expired.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +22,7 @@ type damage struct {
 	do   func(t *testing.T, st *memstore.Store)
 	want []fsck.Code // all codes that are found, in order and each once
 	path string      // of the first finding; empty: any
+	says string      // what its detail has
 	opts fsck.Options
 }
 
@@ -62,6 +64,23 @@ func foreign(t *testing.T, st *memstore.Store, v int) {
 func appended(t *testing.T, st *memstore.Store, v int, lines ...string) {
 	t.Helper()
 	write(t, st, commitFile(v), read(t, st, commitFile(v))+strings.Join(lines, ""))
+}
+
+// checkpointOf returns a checkpoint of another version.
+func checkpointOf(t *testing.T, st *memstore.Store, v txlog.Version) string {
+	t.Helper()
+	return checkpointWith(t, st, v, env())
+}
+
+func checkpointWith(t *testing.T, st *memstore.Store, v txlog.Version, e *txlog.Env) string {
+	t.Helper()
+	c := st.Clone()
+	drop(t, c, checkpointFile(4), checkpointFile(8), "_delta_log/_last_checkpoint")
+	s, err := txlog.Load(t.Context(), c, &txlog.LoadOptions{Version: &v})
+	require.NoError(t, err)
+	_, err = s.WriteCheckpoint(t.Context(), &txlog.CheckpointOptions{Env: e})
+	require.NoError(t, err)
+	return read(t, c, checkpointFile(int(v)))
 }
 
 // editAdd changes the first add of a commit.
@@ -163,16 +182,34 @@ var damages = []damage{
 	{name: "a checkpoint of another version", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
 		write(t, st, checkpointFile(6), read(t, st, checkpointFile(4)))
 	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(6)},
-	{name: "a checkpoint that has more than the commits", kind: "vectors", do: func(t *testing.T, st *memstore.Store) {
-		write(t, st, checkpointFile(4), read(t, st, checkpointFile(8)))
-	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(4)},
+	{name: "a checkpoint that has more than the commits", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
+		write(t, st, checkpointFile(4), checkpointOf(t, st, 6))
+	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(4), says: "it has files that were removed or never added (2): part-"},
+	{name: "a checkpoint that has less than the commits", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
+		write(t, st, checkpointFile(4), checkpointOf(t, st, 2))
+	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(4), says: "lacking are part-"},
+	{name: "a checkpoint without a tombstone that has not expired", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
+		late := env()
+		late.Now = func() time.Time { return noon.AddDate(0, 1, 0) }
+		write(t, st, checkpointFile(8), checkpointWith(t, st, 8, late))
+		drop(t, st, "_delta_log/_last_checkpoint")
+	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(8), says: "it lacks tombstones of 1 removed file"},
+	{name: "a checkpoint that lacks a file, after clean-up", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
+		write(t, st, checkpointFile(8), checkpointOf(t, st, 6))
+		for v := range 4 {
+			drop(t, st, commitFile(v), crcFile(v))
+		}
+	}, want: []fsck.Code{fsck.CheckpointDiffers, fsck.HintStale, fsck.ReaderFallback}, path: checkpointFile(8), says: "replaying the commits"},
 	{name: "a commit that was changed under a checkpoint", kind: "partitioned", do: func(t *testing.T, st *memstore.Store) {
 		edit(t, st, commitFile(3), `"size":`, `"size":9`)
 		dropChecksums(t, st)
-	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(4)},
+	}, want: []fsck.Code{fsck.CheckpointDiffers}, path: checkpointFile(4), says: "something else of 1 file"},
 	{name: "a compaction that lacks a commit", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
 		write(t, st, "_delta_log/00000000000000000005.00000000000000000006.compacted.json", line(t, st, 5, "add")+line(t, st, 5, "txn"))
 	}, want: []fsck.Code{fsck.CompactionDiffers}},
+	{name: "a compaction that lacks a file", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
+		write(t, st, "_delta_log/00000000000000000005.00000000000000000006.compacted.json", line(t, st, 5, "add")+line(t, st, 5, "txn")+line(t, st, 6, "txn"))
+	}, want: []fsck.Code{fsck.CompactionDiffers}, says: "1 file action of the commits it does not have"},
 	{name: "a compaction that is not JSON", kind: "plain", do: func(t *testing.T, st *memstore.Store) {
 		write(t, st, "_delta_log/00000000000000000001.00000000000000000002.compacted.json", "{")
 	}, want: []fsck.Code{fsck.CompactionBad}},
@@ -297,6 +334,7 @@ func TestDamage(t *testing.T) {
 			if d.path != "" {
 				require.Equal(t, d.path, r.Findings[0].Path)
 			}
+			require.Contains(t, r.Findings[0].Detail, d.says)
 			require.Equal(t, r.Errors > 0, r.Err() != nil)
 			if err := r.Err(); err != nil {
 				require.ErrorIs(t, err, txlog.ErrCorrupt)

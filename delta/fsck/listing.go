@@ -111,7 +111,9 @@ func (l *logListing) add(obj logstore.Object, parts map[string][]logstore.Object
 		l.hint = true
 		return
 	case strings.HasPrefix(base, "_sidecars/"):
-		l.sidecars = append(l.sidecars, obj)
+		if !strings.HasPrefix(base, "_sidecars/.") { // what Hadoop keeps beside them
+			l.sidecars = append(l.sidecars, obj)
+		}
 		return
 	case m == nil:
 		if strings.HasSuffix(base, ".tmp") {

@@ -179,6 +179,60 @@ func TestGoodTablesAreGood(t *testing.T) {
 	}
 }
 
+// Tombstones that have expired are not in checkpoints; compactions that are right are
+// no finding.
+func TestWhatMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	now, e := noon, env()
+	e.Now = func() time.Time { return now }
+	st := memstore.New(&memstore.Options{Now: e.Now})
+	props := map[string]string{"delta.setTransactionRetentionDuration": "interval 10 days"}
+	tbl, err := delta.Create(t.Context(), "mem://", rowSchema, &delta.CreateOptions{Options: delta.Options{Store: st, Env: e}, Properties: props})
+	require.NoError(t, err)
+	_, err = tbl.Append(t.Context(), rows(t, "a", 1, 2), &delta.WriteOptions{Key: "k"})
+	require.NoError(t, err)
+	_, err = tbl.Delete(t.Context(), "id = 1", nil)
+	require.NoError(t, err)
+	now = now.AddDate(0, 1, 0)
+	_, err = tbl.Checkpoint(t.Context())
+	require.NoError(t, err)
+	s, err := txlog.Load(t.Context(), st, nil)
+	require.NoError(t, err)
+	for range s.Tombstones(t.Context()) {
+		require.Fail(t, "the tombstone has expired")
+	}
+	write(t, st, "_delta_log/00000000000000000001.00000000000000000002.compacted.json",
+		lines(t, st, 1, "txn")+lines(t, st, 2, "add")+lines(t, st, 2, "remove"))
+	r := run(t, st, nil)
+	require.Equal(t, int64(1), r.Checked.Compactions)
+	require.Empty(t, r.Findings)
+}
+
+// lines returns the lines of a commit that hold an action.
+func lines(t *testing.T, st *memstore.Store, v int, action string) (all string) {
+	t.Helper()
+	for l := range strings.Lines(read(t, st, commitFile(v))) {
+		if strings.HasPrefix(l, `{"`+action+`"`) {
+			all += l
+		}
+	}
+	return all
+}
+
+// Other writers write the null of a partition as an empty text.
+func TestEmptyTextIsNull(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	tbl, err := delta.Create(t.Context(), "mem://", rowSchema, &delta.CreateOptions{Options: delta.Options{Store: st, Env: env()}, PartitionBy: []string{"ds"}})
+	require.NoError(t, err)
+	_, err = tbl.Append(t.Context(), rows(t, "", 1, 2), nil)
+	require.NoError(t, err)
+	_, err = tbl.Checkpoint(t.Context())
+	require.NoError(t, err)
+	edit(t, st, commitFile(1), `"partitionValues":{"ds":null}`, `"partitionValues":{"ds":""}`)
+	require.Empty(t, run(t, st, &fsck.Options{Depth: fsck.Rows}).Findings)
+}
+
 // One table of 20 commits and 20 files, looked at without its data.
 func BenchmarkListing(b *testing.B) {
 	st := twenty(b)
