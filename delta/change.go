@@ -163,6 +163,7 @@ func (c *change) run(ctx context.Context) (*Result, error) {
 	if c.work != nil && c.res.State != Committed && c.res.State != Unknown {
 		c.res.cleanUp(ctx, c.work.abort)
 	}
+	c.res.passedOver(ctx, c.t, c.o.Txn)
 	return c.res, c.wrap(err)
 }
 

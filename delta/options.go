@@ -58,6 +58,12 @@ const (
 type Txn struct {
 	AppID   string
 	Version int64 // ≥ 0
+	// After is the recorded version that this work goes on from, -1 for none: see
+	// [Table.Lookup]. If the table has another one by the time of the commit, which
+	// does not cover the work, somebody else has moved the stream, and the work is
+	// refused ([ErrKeyReused]). With it batches may be cut anywhere; without it (nil)
+	// those that overlap must end alike.
+	After *int64
 }
 
 // Replay policies, for [WriteOptions.OnReplay].
@@ -150,7 +156,7 @@ type WriteOptions struct {
 func (o *WriteOptions) key(op operation, content int64) *txlog.Key {
 	switch {
 	case o.Txn != nil:
-		return &txlog.Key{AppID: o.Txn.AppID, Version: o.Txn.Version, Sequence: true}
+		return &txlog.Key{AppID: o.Txn.AppID, Version: o.Txn.Version, Sequence: true, After: o.Txn.After}
 	case o.ContentKey:
 		return &txlog.Key{AppID: fmt.Sprintf("content/%016x", content), Version: content, OnReplay: o.OnReplay.policy(op)}
 	case o.Key != "":
@@ -179,6 +185,9 @@ func (o *WriteOptions) validate(op operation) error {
 	}
 	if o.Txn != nil && (o.Txn.AppID == "" || o.Txn.Version < 0) {
 		bad("Txn", "want a name and a version ≥ 0, got %q and %d", o.Txn.AppID, o.Txn.Version)
+	}
+	if o.Txn != nil && o.Txn.After != nil && (*o.Txn.After < -1 || *o.Txn.After >= o.Txn.Version) {
+		bad("Txn", "After is %d, want -1 or a version below %d", *o.Txn.After, o.Txn.Version)
 	}
 	if o.OnReplay != ReplayDefault && o.Key == "" && !o.ContentKey {
 		bad("OnReplay", "has no meaning without Key")

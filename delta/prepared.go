@@ -32,6 +32,7 @@ type Prepared struct {
 	Key        string             `json:"key"`
 	KeyVersion int64              `json:"keyVersion"`
 	Sequence   bool               `json:"sequence,omitempty"`
+	After      *int64             `json:"after,omitempty"`
 	OnReplay   txlog.ReplayPolicy `json:"onReplay"`
 	RowsIn     int64              `json:"rowsIn"`
 	// Schema is the table's schema that the files were written for, Evolved if it
@@ -63,7 +64,7 @@ func (p *Prepared) key() *txlog.Key {
 	if p.Key == "" {
 		return nil
 	}
-	return &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, OnReplay: p.OnReplay}
+	return &txlog.Key{AppID: p.Key, Version: p.KeyVersion, Sequence: p.Sequence, After: p.After, OnReplay: p.OnReplay}
 }
 
 // define makes p one that makes the table that s defines.

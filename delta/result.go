@@ -1,7 +1,9 @@
 package delta
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/deltalog/deltalog/internal/expr"
 	"github.com/deltalog/deltalog/txlog"
@@ -36,7 +38,8 @@ type Result struct {
 	// Rows says what an operation on rows did to them (Merge, Update, Delete and the
 	// like); nil for writes of files.
 	Rows *RowCounts
-	// Warnings are failures after the commit, or while removing staged files; they
+	// Warnings are failures after the commit, or while removing staged files, and
+	// work that was passed over under a [Txn] because its number is an old one; they
 	// do not change the outcome.
 	Warnings []error
 }
@@ -56,6 +59,21 @@ func (r *Result) found(done bool, at Version, err error) (bool, error) {
 		r.State, r.Version = AlreadyApplied, at
 	}
 	return done, err
+}
+
+// passedOver warns if work was taken for applied because its number is older than the
+// recorded one. A restart sends the last number again; older ones come from a job
+// that was restored from an old state, or that counts from 0 again under an id that
+// another has used, and then rows are missing.
+func (r *Result) passedOver(ctx context.Context, t *Table, txn *Txn) {
+	if r.State != AlreadyApplied || txn == nil {
+		return
+	}
+	if at, err := t.known().Txn(ctx, txn.AppID); err == nil && at != nil && at.Version > txn.Version {
+		r.Warnings = append(r.Warnings, fmt.Errorf(
+			"delta: number %d of %q is older than %d, which the table has: what came with it was taken for applied and not looked at; a stream that counts anew needs an id of its own",
+			txn.Version, txn.AppID, at.Version))
+	}
 }
 
 // retryable says whether the same call may succeed later, and is safe to make.

@@ -72,6 +72,7 @@ func (t *Table) Prepare(ctx context.Context, op, predicate string, src Source, o
 		return nil, w.res, w.wrap(err)
 	}
 	if p == nil {
+		w.res.passedOver(ctx, t, w.o.Txn)
 		return nil, w.res, nil
 	}
 	if p.Key == "" {
@@ -96,6 +97,9 @@ func (t *Table) Commit(ctx context.Context, p *Prepared) (*Result, error) {
 	}
 	if w.res.State != Committed && w.res.State != Unknown {
 		w.discard(ctx) // files with other numbers, not those of p
+	}
+	if p.Sequence {
+		w.res.passedOver(ctx, t, &Txn{AppID: p.Key, Version: p.KeyVersion})
 	}
 	return w.res, w.wrap(err)
 }
@@ -122,6 +126,7 @@ func (t *Table) write(ctx context.Context, op operation, predicate string, src S
 	if w.res.State != Committed && w.res.State != Unknown {
 		w.discard(ctx)
 	}
+	w.res.passedOver(ctx, t, w.o.Txn)
 	return w.res, w.wrap(err)
 }
 
@@ -412,7 +417,7 @@ func (w *write) describe(out *writer.Output) *Prepared {
 		p.define(w.snap)
 	}
 	if k := w.o.key(w.op, w.digest(out)); k != nil {
-		p.Key, p.KeyVersion, p.Sequence, p.OnReplay = k.AppID, k.Version, k.Sequence, k.OnReplay
+		p.Key, p.KeyVersion, p.Sequence, p.After, p.OnReplay = k.AppID, k.Version, k.Sequence, k.After, k.OnReplay
 		w.res.Key = k.AppID
 	}
 	if w.op == opReplacePartitions && w.declared == nil {

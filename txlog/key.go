@@ -25,6 +25,10 @@ type Key struct {
 	Version  int64 // ≥ 0
 	Sequence bool
 	OnReplay ReplayPolicy // named keys only
+	// After is the number that a sequence must have before this work, -1 for none. If
+	// it has another one that does not cover the work, the work is refused with a
+	// [*KeyError]. Nil: any smaller number will do.
+	After *int64
 	// Look is what the table had under AppID when this work was begun. Work that
 	// is planned again on a newer snapshot carries it along: another use of the key
 	// since then is that of another attempt, and fences this one. Nil: the snapshot
@@ -86,6 +90,8 @@ func (k *Key) validate() error {
 		return errors.New("an idempotency key needs a name")
 	case k.Version < 0:
 		return fmt.Errorf("idempotency key %q has the negative version %d", k.AppID, k.Version)
+	case k.After != nil && (!k.Sequence || *k.After < -1 || *k.After >= k.Version):
+		return fmt.Errorf("idempotency key %q: After is %d, want -1 or a number below %d of a sequence", k.AppID, *k.After, k.Version)
 	}
 	return nil
 }
@@ -95,7 +101,10 @@ func (k *Key) validate() error {
 // fenced says that the earlier use was committed after this one had begun.
 func (k *Key) replay(prior int64, at Version, fenced bool) (done bool, err error) {
 	if k.Sequence {
-		return prior >= k.Version, nil
+		if prior >= k.Version {
+			return true, nil
+		}
+		return false, k.follows(prior, at)
 	}
 	same := prior == k.Version
 	switch k.OnReplay {
@@ -116,6 +125,14 @@ func (k *Key) replay(prior int64, at Version, fenced bool) (done bool, err error
 	}
 }
 
+// follows refuses work on a sequence that does not stand where the work goes on.
+func (k *Key) follows(recorded int64, at Version) error {
+	if k.After == nil || *k.After == recorded {
+		return nil
+	}
+	return &KeyError{Key: k.AppID, Version: at, Fenced: true, Moved: true}
+}
+
 // CheckKey tells, without writing anything, whether work under k is in the table
 // that s shows: done is true, with the commit that holds it, if it is. It
 // returns the [*KeyError] that a commit would return, and a [*CommitUnknownError]
@@ -126,6 +143,9 @@ func (s *Snapshot) CheckKey(ctx context.Context, k *Key) (done bool, at Version,
 		return false, NoVersion, err
 	}
 	prior, err := s.Txn(ctx, k.AppID)
+	if err == nil && prior == nil {
+		err = k.follows(-1, NoVersion)
+	}
 	if err != nil || prior == nil {
 		return false, NoVersion, err
 	}

@@ -158,6 +158,8 @@ type KeyError struct {
 	// Fenced is true if the other use was committed after this one had looked
 	// the key up: this is the older of two overlapping attempts.
 	Fenced bool
+	// Moved: the key is a sequence, and does not stand at Key.After.
+	Moved bool
 	// SameContent is true if the other use had equal content (ReplayFail only).
 	SameContent bool
 }
@@ -169,6 +171,10 @@ func (e *KeyError) Error() string {
 		where = fmt.Sprintf("version %d", e.Version)
 	}
 	switch {
+	case e.Moved && e.Version == NoVersion:
+		return fmt.Sprintf("sequence %q does not stand where this work goes on", e.Key)
+	case e.Moved:
+		return fmt.Sprintf("sequence %q does not stand where this work goes on: it was moved by %s", e.Key, where)
 	case e.SameContent:
 		return fmt.Sprintf("key %q was already used by %s", e.Key, where)
 	case e.Fenced:

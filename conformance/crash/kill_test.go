@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -35,6 +36,8 @@ type job struct {
 	Op   string // see jobOps
 	N    int64  // whose rows are the job's own
 	Part string
+	// System is the kind of file system.
+	System string
 	// DieAt is before which system call that changes something the process kills
 	// itself; -1: never.
 	DieAt int
@@ -77,13 +80,13 @@ func (j *job) main() {
 	ctx := context.Background()
 	st := must(localstore.Open(j.Dir, nil))
 	calls := 0
-	st.Intercept(func(_ diskcall.Call, do func() error) error {
+	st.Intercept(systems[j.System](func(_ diskcall.Call, do func() error) error {
 		if calls++; calls-1 == j.DieAt {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 		return do()
-	})
+	}))
 	t, err := delta.Open(ctx, j.Dir, &delta.Options{Store: st})
 	if err != nil {
 		say(said{State: delta.NotCommitted.String(), Err: err.Error()})
@@ -371,7 +374,8 @@ func TestKillCycles(t *testing.T) {
 		work := make([][]*job, workers)
 		for w := range work {
 			for i := range 4 {
-				j := &job{Dir: c.dir, Op: jobOps[random.IntN(len(jobOps))], N: int64(w*100 + i), Part: string(rune('a' + random.IntN(3)))}
+				system := slices.Sorted(maps.Keys(systems))[seed%3]
+				j := &job{Dir: c.dir, System: system, Op: jobOps[random.IntN(len(jobOps))], N: int64(w*100 + i), Part: string(rune('a' + random.IntN(3)))}
 				j.Key = fmt.Sprintf("%s/%d", j.Op, j.N)
 				work[w], c.jobs[j.Key] = append(work[w], j), j
 			}

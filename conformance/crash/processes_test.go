@@ -15,28 +15,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/deltalog/deltalog/delta"
+	"github.com/deltalog/deltalog/internal/diskcall"
 	"github.com/deltalog/deltalog/internal/effort"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 	"github.com/deltalog/deltalog/txlog/logstore/localstore"
 )
 
-// raceEnv tells a process to race: its name, a vertical bar, and the table's directory.
+// raceEnv tells a process to race: its name, the kind of file system, and the table's
+// directory, with vertical bars between.
 const raceEnv = "DELTALOG_CRASH_RACE"
 
 func init() {
 	if text, ok := os.LookupEnv(raceEnv); ok {
-		name, dir, _ := strings.Cut(text, "|")
-		race(name, dir)
+		part := strings.SplitN(text, "|", 3)
+		race(part[0], part[1], part[2])
 		os.Exit(0)
 	}
 }
 
 // race opens the table once, and then, on each line of its input, tries to write the
 // version that it knows to be the next: a put of the object, and then a whole write.
-func race(name, dir string) {
+func race(name, system, dir string) {
 	ctx := context.Background()
 	st := must(localstore.Open(dir, nil))
+	st.Intercept(systems[system](func(_ diskcall.Call, do func() error) error { return do() }))
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		round := in.Text()
@@ -56,10 +59,10 @@ type racer struct {
 	out *bufio.Scanner
 }
 
-func startRacer(t *testing.T, name, dir string) *racer {
+func startRacer(t *testing.T, name, system, dir string) *racer {
 	t.Helper()
 	r := &racer{cmd: exec.Command(os.Args[0], "-test.run=^$")}
-	r.cmd.Env = append(os.Environ(), raceEnv+"="+name+"|"+dir)
+	r.cmd.Env = append(os.Environ(), raceEnv+"="+name+"|"+system+"|"+dir)
 	r.cmd.Stderr = os.Stderr
 	var err error
 	r.in, err = r.cmd.StdinPipe()
@@ -91,12 +94,18 @@ func (r *racer) hear(t *testing.T) string {
 // table on local disk. One has it, the other the next, and both are told the truth;
 // of two that put one object one is told that it has won.
 func TestG1TwoProcessesSameVersion(t *testing.T) {
+	for system := range systems {
+		t.Run(system, func(t *testing.T) { twoProcesses(t, system) })
+	}
+}
+
+func twoProcesses(t *testing.T, system string) {
 	ctx, dir := t.Context(), filepath.Join(t.TempDir(), "table")
 	tbl, err := delta.Create(ctx, dir, itemSchema, itemTable(delta.Options{}))
 	require.NoError(t, err)
 	defer tbl.Close()
 	names := []string{"first", "second"}
-	racers := []*racer{startRacer(t, names[0], dir), startRacer(t, names[1], dir)}
+	racers := []*racer{startRacer(t, names[0], system, dir), startRacer(t, names[1], system, dir)}
 	for round := range effort.Pick(20, 100) {
 		for _, r := range racers {
 			r.tell(t, fmt.Sprint("round-", round))
