@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -395,7 +396,9 @@ func TestKeyIsLookedForBeforeConflicts(t *testing.T) {
 	s, snap := scriptedTable(t)
 	o := options(virtual())
 	o.Key = &Key{AppID: "k", Version: 5}
-	require.NoError(t, s.Store.Put(t.Context(), commitPath(1), []byte(lineMetadata+"\n"), logstore.IfAbsent))
+	other := strings.Replace(lineMetadata, `\"long\"`, `\"string\"`, 1)
+	require.NotEqual(t, lineMetadata, other)
+	require.NoError(t, s.Store.Put(t.Context(), commitPath(1), []byte(other+"\n"), logstore.IfAbsent))
 	require.NoError(t, s.Store.Put(t.Context(), commitPath(2), []byte(lineTxn("k", 5)+"\n"), logstore.IfAbsent))
 	res, _, err := appendOne(t.Context(), snap, "f", o)
 	require.NoError(t, err)

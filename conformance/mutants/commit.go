@@ -85,7 +85,7 @@ var commit = []Mutant{
 	{
 		Name: "retries-without-end", Rows: "A13 L1 L2", File: txlogCommit, Hangs: true,
 		Breaks: "goes on trying after its time budget",
-		Old:    "if left := c.deadline.Sub(env.Now()); left <= d {", New: "if left := c.deadline.Sub(env.Now()); left <= d && !$on {",
+		Old:    "\td := c.backoff(try)\n", New: "$old\tif $on {\nreturn env.Sleep(ctx, d)\n}\n",
 		Killer: Killer{"txlog", onePut + "always_unavailable"},
 	},
 }

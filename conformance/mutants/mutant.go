@@ -32,7 +32,7 @@ func (m *Mutant) edits() []Edit { return append([]Edit{{m.Old, m.New}}, m.And...
 // A Killer is the test that notices a mutant.
 type Killer struct {
 	Package string // import path below the module: "txlog"
-	Test    string // as for go test -run, without anchors: "TestKeys/verify,_same"
+	Test    string // as for go test -run, without anchors: "TestKeys/verify,_same"; "": all
 }
 
 // String is how a person runs it.
@@ -40,6 +40,9 @@ func (k Killer) String() string { return k.Package + " " + k.Test }
 
 // pattern anchors each level of the test's name.
 func (k Killer) pattern() string {
+	if k.Test == "" {
+		return "."
+	}
 	levels := strings.Split(k.Test, "/")
 	for i, l := range levels {
 		levels[i] = "^" + regexp.QuoteMeta(l) + "$"
@@ -49,7 +52,7 @@ func (k Killer) pattern() string {
 
 // All returns the mutants, area by area.
 func All() []Mutant {
-	return slices.Concat(commit, keys, conflicts, logs, stores, tables, rows)
+	return slices.Concat(commit, keys, conflicts, logs, stores, tables, rows, found)
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -69,7 +72,7 @@ func Check(all []Mutant) error {
 			bad("there are two of this name")
 		}
 		seen[m.Name] = true
-		if m.Rows == "" || m.Breaks == "" || m.Killer.Package == "" || m.Killer.Test == "" {
+		if m.Rows == "" || m.Breaks == "" || m.Killer.Package == "" {
 			bad("say which rows it is about, what it breaks and what kills it")
 		}
 		for _, e := range m.edits() {

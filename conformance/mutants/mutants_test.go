@@ -86,7 +86,8 @@ func TestKillersExist(t *testing.T) {
 			}
 		}
 		name, _, _ := strings.Cut(m.Killer.Test, "/")
-		require.Contains(t, sources[p], "func "+name+"(t *testing.T)", "mutant %s: %s", m.Name, m.Killer)
+		require.NotEmpty(t, name, "mutant %s", m.Name)
+		require.True(t, strings.Contains(sources[p], "func "+name+"(t *testing.T)"), "mutant %s: there is no test %s", m.Name, m.Killer)
 	}
 }
 

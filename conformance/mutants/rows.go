@@ -147,4 +147,16 @@ var rows = []Mutant{
 		Old:    "\tif k.nan {\n", New: "\tif k.nan && !$on {\n",
 		Killer: Killer{"internal/expr", "TestNaNBeyondTheBoundsIsFound"},
 	},
+	{
+		Name: "files-that-may-meet-pruned", Rows: "B10 C-5 T9", File: "delta/rewritescan.go",
+		Breaks: "rules out files that may hold keys of the source",
+		Old:    "return r.find != nil && r.find.MayMatch(f),", New: "return r.find != nil && r.find.MayMatch(f) && !($on && f.Stats != \"\"),",
+		Killer: Killer{museum, "TestC5_hudi9831_InsertBesideInsert"},
+	},
+	{
+		Name: "feed-without-the-row-before", Rows: "A1 C5", File: "delta/rewriterows.go",
+		Breaks: "gives the row after an update as the row before it",
+		Old:    `w.r.out.changed("update_preimage", w.r.old(rows), n)`, New: `w.r.out.changed("update_preimage", map[bool][]*vec.Vec{false: w.r.old(rows), true: image}[$on], n)`,
+		Killer: Killer{"delta", "TestChangeDataSaysAll"},
+	},
 }

@@ -4,6 +4,10 @@
 //	go run ./conformance/mutants/cmd/mutants             all of them
 //	go run ./conformance/mutants/cmd/mutants -run RE     those whose names match RE
 //	go run ./conformance/mutants/cmd/mutants -doc FILE   only writes the table
+//	go run ./conformance/mutants/cmd/mutants -against PKG
+//
+// The last runs them against all tests of another package, conformance/sim say, in
+// place of those that are known to notice them, and lists those that it does not.
 package main
 
 import (
@@ -21,15 +25,16 @@ import (
 func main() {
 	pattern := flag.String("run", "", "only mutants whose names match this regular expression")
 	doc := flag.String("doc", "", "write the table to this file, and run nothing")
+	against := flag.String("against", "", "run all tests of this package, such as conformance/sim, and not each mutant's own")
 	verbose := flag.Bool("v", false, "also say how those that were killed were noticed")
 	flag.Parse()
-	if err := run(*pattern, *doc, *verbose); err != nil {
+	if err := run(*pattern, *doc, *against, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(pattern, doc string, verbose bool) error {
+func run(pattern, doc, against string, verbose bool) error {
 	all := mutants.All()
 	if doc != "" {
 		return os.WriteFile(doc, []byte(mutants.Doc(all)), 0o644)
@@ -50,6 +55,11 @@ func run(pattern, doc string, verbose bool) error {
 	start := time.Now()
 	ctx := context.Background()
 	all = slices.DeleteFunc(all, func(m mutants.Mutant) bool { return !names.MatchString(m.Name) })
+	if against != "" {
+		for i := range all {
+			all[i].Killer = mutants.Killer{Package: against}
+		}
+	}
 	b, err := mutants.Build(ctx, root, dir, all)
 	if err != nil {
 		return err
