@@ -41,6 +41,7 @@ type worker struct {
 	snap   *txlog.Snapshot
 	table  *ops.Table // of the tier with rows
 	loaded time.Time  // when that was the newest
+	parcel *parcel    // of the task at hand
 }
 
 func (a *actor) run() {
@@ -86,10 +87,12 @@ func (a *actor) start(id string) *worker {
 
 // do has a task done, and returns the worker that did it, for the next one.
 func (a *actor) do(t Task, task, id string, wk *worker) *worker {
+	sent := new(parcel)
 	for n := range maxAttempts {
 		if wk == nil || wk.p.isDead() {
 			wk = a.start(fmt.Sprintf("%s.%d", id, n))
 		}
+		wk.parcel = sent
 		now := wk
 		done := make(chan *Record, 1)
 		a.wg.Go(func() { done <- now.attempt(t, task) })
@@ -97,6 +100,8 @@ func (a *actor) do(t Task, task, id string, wk *worker) *worker {
 		switch {
 		case rec == nil:
 			wk = nil // a zombie, perhaps; another one takes over
+			known := *sent
+			sent = &known
 		case rec.Crashed:
 			if t.Op.writes() && t.Key == "" {
 				return nil // who retries this asks for trouble

@@ -402,6 +402,13 @@ func (w *world) conflict(err error) {
 	}
 }
 
+// met counts an outcome.
+func (w *world) met(name string) {
+	w.mu.Lock()
+	w.counts.outcome(name)
+	w.mu.Unlock()
+}
+
 // struck counts a fault that is not one of a call.
 func (w *world) struck(id string) {
 	w.mu.Lock()

@@ -101,7 +101,9 @@ func (r *Record) tells(in *Intent) bool {
 	case r.State == txlog.AlreadyApplied:
 		return !in.Seq && in.Policy != txlog.ReplaySkip
 	}
-	return r.State == txlog.Committed || r.State == txlog.NoOp
+	// A transaction that finds nothing to do says so of the version that it was begun
+	// on, which may be old. Package delta says so of the newest.
+	return r.State == txlog.Committed || r.State == txlog.NoOp && in.Work != nil
 }
 
 // start returns the rows that the table had before the history.

@@ -198,6 +198,7 @@ func (wk *worker) cleanup(ctx context.Context) error {
 
 // foreign commits as another engine would: on what it read, or not at all.
 func (wk *worker) foreign(ctx context.Context, t Task, rec *Record) error {
+	t.Stale = false // it always looks first
 	if err := wk.latest(ctx, t); err != nil {
 		return err
 	}

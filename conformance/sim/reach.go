@@ -27,7 +27,7 @@ var reachable = map[Tier]map[string]int{
 		"fault F18": 20, "fault F19": 20, "fault F20": 100, "fault F21": 500, "fault F22": 50, "fault F23": 150, "fault F24": 900, "fault F26": 500,
 		"outcome committed": 10, "outcome already_applied": 20, "outcome no_op": 100, "outcome not_committed": 20, "outcome unknown": 900,
 		"outcome crashed": 50, "outcome recovered by read-back": 200, "outcome fenced": 300, "outcome key reuse": 50, "outcome table exists": 100,
-		"outcome gave up after conflicts": 500, "outcome three rebases or more": 900, "late commits": 900,
+		"outcome gave up after conflicts": 500, "outcome committed in two steps": 20, "outcome three rebases or more": 900, "late commits": 900,
 	},
 }
 

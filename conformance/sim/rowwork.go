@@ -69,13 +69,19 @@ func (wk *worker) open(ctx context.Context, t Task) (err error) {
 
 // work does a task on rows.
 func (wk *worker) work(ctx context.Context, t Task, rec *Record) {
-	if rec.Err = wk.open(ctx, t); rec.Err != nil {
+	if rec.Err = wk.openFor(ctx, t); rec.Err != nil {
+		return
+	}
+	if t.inTwo() {
+		if wk.prepare(ctx, t, rec) {
+			wk.deliver(ctx, t, rec)
+		}
 		return
 	}
 	rec.Plans++
 	in := wk.intend(t, rec)
 	res, err := wk.table.Do(ctx, *t.Work, in.ID)
-	rec.State, rec.Version, rec.Recovered, rec.Attempts, rec.Err, rec.Result = res.State, res.Version, res.Recovered, res.Attempts, err, res
+	rec.told(res, err)
 	if res.State == txlog.Committed {
 		wk.loaded = time.Now()
 	}
@@ -214,6 +220,7 @@ func (wk *worker) upkeep(ctx context.Context, t Task) error {
 
 // wipe is a DELETE without a condition by an engine that names no attempts.
 func (wk *worker) wipe(ctx context.Context, t Task, rec *Record) error {
+	t.Stale = false // it always looks first
 	if err := wk.latest(ctx, t); err != nil {
 		return err
 	}
