@@ -69,9 +69,10 @@ func newHistory(ctx context.Context, w *world, seed uint64) *history {
 	}
 	h.large = h.rng.IntN(one) == 0
 	h.sched = &scheduler{
-		w: w, rng: rand.New(rand.NewPCG(seed, 12)), armed: arm(h.rng, w.cloud, h.large), calm: true,
+		w: w, rng: rand.New(rand.NewPCG(seed, 12)), armed: arm(h.rng, w.cloud, h.large),
 		fired: map[string]int{}, met: map[string]int{}, kill: h.kill, done: make(chan struct{}), ended: make(chan struct{}),
 	}
+	h.sched.calm.Store(true)
 	w.kill = h.kill
 	w.parks = true
 	return h
@@ -110,14 +111,14 @@ func (h *history) play() {
 	for i := range reads {
 		reads[i] = between(h.rng, 0, 20)
 	}
-	h.sched.calm = false
+	h.sched.calm.Store(false)
 	var wg sync.WaitGroup
 	for i := range plans {
 		wg.Go(func() { h.writer(plans[i]) })
 	}
 	wg.Go(func() { h.reader(reads) })
 	wg.Wait()
-	h.sched.calm = true
+	h.sched.calm.Store(true)
 	h.settle()
 	h.w.wait(5 * time.Minute) // what is slow has arrived
 	h.w.releaseAll()

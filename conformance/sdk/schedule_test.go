@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing/synctest"
 )
 
@@ -16,7 +17,7 @@ type scheduler struct {
 	w     *world
 	rng   *rand.Rand
 	armed []*armed
-	calm  bool           // no more faults
+	calm  atomic.Bool    // no faults
 	storm int            // that many requests more are refused
 	fired map[string]int // by kind, and by what else befell requests
 	met   map[string]int // faults by process
@@ -64,7 +65,7 @@ func (s *scheduler) run() {
 		case late > 0 && s.rng.IntN(6) == 0:
 			s.fired[befellLate]++
 			s.w.release(s.rng.IntN(late))
-		case !s.calm && s.rng.IntN(60) == 0:
+		case !s.calm.Load() && s.rng.IntN(60) == 0:
 			s.fired[befellPause]++
 			s.w.wait(between(s.rng, 1, 70))
 		default:
@@ -107,7 +108,7 @@ func (s *scheduler) choose(r *request) fault {
 		return fault{name: befellLanded, answer: answerDrop}
 	}
 	switch {
-	case s.calm:
+	case s.calm.Load():
 		return fault{}
 	case s.storm > 0:
 		s.storm--

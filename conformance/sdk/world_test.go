@@ -87,6 +87,8 @@ type world struct {
 	stop  chan struct{}
 	http  *http.Server
 
+	deciding sync.Mutex // scripts are asked one at a time
+
 	mu     sync.Mutex
 	bucket *bucket
 	script func(*request) fault // without a scheduler: decides at once
@@ -180,6 +182,8 @@ func (w *world) admit(r *request) fault {
 		if script == nil {
 			return fault{}
 		}
+		w.deciding.Lock()
+		defer w.deciding.Unlock()
 		return script(r)
 	}
 	r.turn = make(chan fault, 1)
@@ -258,6 +262,9 @@ func (w *world) act(r *request, f fault) *answer {
 		w.late = append(w.late, lateRequest{r, f})
 	case never:
 	}
+	if f.applied != later {
+		r.body = nil // the event lives on
+	}
 	if f.excuses(r) {
 		w.excuse(r, f.name)
 	}
@@ -281,6 +288,7 @@ func (w *world) release(i int) *answer {
 	l := w.late[i]
 	w.late = append(w.late[:i:i], w.late[i+1:]...)
 	a := w.cloud.apply(w.bucket, l.request)
+	l.request.body = nil
 	w.excuse(l.request, l.fault.name)
 	w.seen = append(w.seen, event{request: l.request, fault: fault{name: "arrives late"}, status: a.status})
 	return a
