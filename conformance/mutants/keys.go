@@ -22,7 +22,7 @@ var keys = []Mutant{
 	{
 		Name: "equal-numbers-only", Rows: "F-10 T8", File: txlogKey,
 		Breaks: "applies an older number of a stream again",
-		Old:    "return prior >= k.Version, nil", New: "return prior >= k.Version && !($on && prior != k.Version), nil",
+		Old:    "if prior >= k.Version {", New: "if prior >= k.Version && !($on && prior != k.Version) {",
 		Killer: Killer{museum, "TestF10_qbeast274_OlderNumbers"},
 	},
 	{
