@@ -48,6 +48,12 @@ func (s *Store) makePath(path string) error {
 	if statErr == nil {
 		s.forget(info)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.grown == nil {
+		s.grown = make(map[string]struct{})
+	}
+	s.grown[filepath.Dir(path)] = struct{}{}
 	return nil
 }
 
@@ -71,13 +77,21 @@ func (s *Store) keepPath(path string) error {
 		return err
 	}
 	err = s.syncPath(parent)
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) && !s.madeIn(parent) {
 		err = nil // not ours to read, so what is in it was not made by us either
 	}
 	if err == nil {
 		s.keep(info)
 	}
 	return err
+}
+
+// madeIn reports whether this store has made a directory in one.
+func (s *Store) madeIn(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, made := s.grown[path]
+	return made
 }
 
 func (s *Store) syncPath(path string) error {

@@ -160,6 +160,32 @@ func TestDirectoriesOfTheDeadAreFlushed(t *testing.T) {
 	}, *trace)
 }
 
+// A directory that cannot be flushed for want of permission is no concern of a store
+// that found it, and an error for one that has made a directory in it.
+func TestDirectoryThatMayNotBeFlushed(t *testing.T) {
+	for _, made := range []bool{false, true} {
+		top := t.TempDir()
+		dir := filepath.Join(top, "a", "table")
+		if !made {
+			require.NoError(t, os.MkdirAll(dir, 0o750))
+		}
+		s, err := Open(dir, nil)
+		require.NoError(t, err)
+		s.hook = func(c diskcall.Call, call func() error) error {
+			if c.Op == diskcall.SyncDir && c.Path == top {
+				return syscall.EACCES
+			}
+			return call()
+		}
+		err = s.Put(t.Context(), "f", nil, logstore.IfAbsent)
+		if made {
+			require.ErrorIs(t, err, logstore.ErrPermission)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
 // Flush makes what another process has written survive a power cut, and says when
 // it could not.
 func TestFlush(t *testing.T) {

@@ -62,6 +62,7 @@ type Store struct {
 	mu      sync.Mutex
 	root    *os.Root            // nil until the directory exists
 	durable map[fileID]struct{} // directories known to survive a power cut
+	grown   map[string]struct{} // absolute paths of those above it in which it made one
 	closed  bool
 	named   bool // anonymous temporary files do not work here
 
