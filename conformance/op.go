@@ -55,6 +55,17 @@ func (o Op) String() string {
 	return b.String()
 }
 
+// Apply returns what an operation makes of rows.
+func Apply(op Op, rows []Row) []Row {
+	var out []Row
+	for r, n := range op.apply(bagOf(rows)) {
+		for range n {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // apply is the reference: what the operation makes of a table's rows.
 func (o Op) apply(b bag) bag {
 	switch o.Verb {

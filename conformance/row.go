@@ -18,6 +18,11 @@ type Row struct {
 
 func (r Row) String() string { return fmt.Sprintf("(%d, %q, %d)", r.ID, r.P, r.V) }
 
+// Compare orders rows.
+func (r Row) Compare(o Row) int {
+	return cmp.Or(cmp.Compare(r.P, o.P), cmp.Compare(r.ID, o.ID), cmp.Compare(r.V, o.V))
+}
+
 // A bag is rows with how often each is there.
 type bag map[Row]int
 
@@ -55,9 +60,7 @@ func (b bag) String() string {
 	if len(b) == 0 {
 		return "no rows"
 	}
-	rows := slices.SortedFunc(maps.Keys(b), func(x, y Row) int {
-		return cmp.Or(cmp.Compare(x.P, y.P), cmp.Compare(x.ID, y.ID), cmp.Compare(x.V, y.V))
-	})
+	rows := slices.SortedFunc(maps.Keys(b), Row.Compare)
 	var parts []string
 	for i, r := range rows {
 		if i == 8 {

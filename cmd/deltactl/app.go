@@ -134,7 +134,7 @@ write is true, also when the write failed.`,
 		a.dedupCmd(), a.applyChangesCmd(), a.scd2Cmd(),
 		a.headCmd(), a.exportCmd(), a.changesCmd(),
 		a.inspectCmd(), a.historyCmd(), a.schemaCmd(), a.filesCmd(), a.partitionsCmd(), a.txnsCmd(), a.statusCmd(),
-		a.checkpointCmd(), a.fsckCmd(), a.constraintCmd(), a.propertyCmd(), a.storeCmd(), a.demoCmd(), a.versionCmd(),
+		a.checkpointCmd(), a.fsckCmd(), a.constraintCmd(), a.propertyCmd(), a.storeCmd(), a.conformanceCmd(), a.raceWorkerCmd(), a.demoCmd(), a.versionCmd(),
 	)
 	root.AddCommand(topics()...)
 	for _, c := range root.Commands() {

@@ -46,7 +46,7 @@ const topicExitCodes = `0    done, or applied earlier
 1    failed, nothing committed; a retry may help
 2    usage: flags, SQL, a column that is not there
 3    a check said no (status: the key is not in the table; store check: not safe;
-     constraint test: rows break it)
+     conformance: a promise was broken; constraint test: rows break it)
 4    credentials or permission
 5    table or version not found
 6    conflict with other writers after all retries, nothing committed

@@ -19,7 +19,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"", "create", "append", "replace-partition", "reload", "head", "export", "changes", "inspect", "history", "schema", "files",
-		"partitions", "txns", "status", "checkpoint", "fsck", "store", "store check", "demo", "version",
+		"partitions", "txns", "status", "checkpoint", "fsck", "store", "store check", "conformance", "demo", "version",
 		"merge", "replace", "update", "delete", "insert-new", "dedup", "apply-changes", "scd2",
 		"constraint", "constraint add", "constraint drop", "constraint test", "constraint list",
 		"property", "property set", "property unset", "property list",

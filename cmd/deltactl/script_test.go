@@ -19,13 +19,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/conformance/bucket"
 	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog/logstore"
+	"github.com/deltalog/deltalog/txlog/logstore/memstore"
 )
 
 // Scripts run deltactl as a process of its own: this test's binary, under other names.
 func TestMain(m *testing.M) {
 	logstore.Register("lost", lost)
+	logstore.Register("liar", openLiar)
+	logstore.Register("memory", openMemory)
 	testscript.Main(m, map[string]func(){
 		"deltactl": main,
 		// Without root's right to read everything.
@@ -43,6 +47,11 @@ func TestMain(m *testing.M) {
 		"deltactl-interrupted": func() {
 			atLoss = sync.OnceFunc(func() { signalSelf(syscall.SIGINT) })
 			withStdin(atLoss)
+		},
+		// The same when a run of deltactl conformance has begun with its tables.
+		"deltactl-conformance-interrupted": func() {
+			atTable = sync.OnceFunc(func() { signalSelf(syscall.SIGINT) })
+			main()
 		},
 		"deltactl-terminated": func() { withStdin(func() { signalSelf(syscall.SIGTERM) }) },
 	})
@@ -226,4 +235,30 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	if n := strings.Count(ts.ReadFile(args[0]), "\n"); strconv.Itoa(n) != args[1] {
 		ts.Fatalf("%s has %d lines, want %s", args[0], n, args[1])
 	}
+}
+
+// A liar is the store whose URL follows liar://, but it ignores the condition of
+// writes.
+type liar struct{ logstore.Store }
+
+func openLiar(ctx context.Context, url string) (logstore.Store, error) {
+	s, err := logstore.Open(ctx, strings.TrimPrefix(url, "liar://"))
+	return &liar{s}, err
+}
+
+func (l *liar) Put(ctx context.Context, name string, data []byte, _ logstore.PutMode) error {
+	return l.Store.Put(ctx, name, data, logstore.Overwrite)
+}
+
+// atTable is called when a table below a memory:// URL is opened.
+var atTable = func() {}
+
+var memory = memstore.New(nil)
+
+// openMemory opens a part of one store in this process's memory.
+func openMemory(_ context.Context, url string) (logstore.Store, error) {
+	if strings.Contains(url, "/scenarios/") {
+		atTable()
+	}
+	return bucket.Below(memory, strings.TrimPrefix(url, "memory://")+"/", url), nil
 }

@@ -146,9 +146,10 @@ type Proxy struct {
 	server    *httptest.Server
 	stop      chan struct{}
 
-	mu     sync.Mutex
-	script Script
-	events []Event
+	mu        sync.Mutex
+	script    Script
+	delivered func(Request)
+	events    []Event
 	late   []func() error
 }
 
@@ -181,6 +182,14 @@ func (p *Proxy) SetScript(s Script) {
 	p.script = s
 }
 
+// SetDelivered sets a function that is called each time the server has acted on a
+// request, before the client is answered. It may not use the proxy.
+func (p *Proxy) SetDelivered(f func(Request)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delivered = f
+}
+
 // Events returns what was seen since the start or the last Reset.
 func (p *Proxy) Events() []Event {
 	p.mu.Lock()
@@ -209,7 +218,7 @@ func (p *Proxy) Release() (int, error) {
 	return len(late), nil
 }
 
-func (p *Proxy) decide(r *http.Request, body []byte) Fault {
+func (p *Proxy) decide(r *http.Request, body []byte) (Request, Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	req := Request{
@@ -224,7 +233,7 @@ func (p *Proxy) decide(r *http.Request, body []byte) Fault {
 		f.deliver = 1
 	}
 	p.events = append(p.events, Event{req, f})
-	return f
+	return req, f
 }
 
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
@@ -232,7 +241,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client is gone
 	}
-	f := p.decide(r, body)
+	req, f := p.decide(r, body)
 	if f.late {
 		p.mu.Lock()
 		p.late = append(p.late, func() error { _, err := p.deliver(r, body); return err })
@@ -244,6 +253,12 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "faultproxy: "+err.Error(), http.StatusBadGateway)
 			return
 		}
+	}
+	p.mu.Lock()
+	delivered := p.delivered
+	p.mu.Unlock()
+	if delivered != nil && f.deliver > 0 {
+		delivered(req)
 	}
 	switch f.answer {
 	case answerServer:

@@ -55,9 +55,15 @@ func (t *table) Client(ctx context.Context) (conformance.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{url: t.Place.URL, real: s}
+	return NewClient(t.Place.URL, s, nil), nil
+}
+
+// NewClient returns a client on the table in a store, which it closes. A script,
+// if there is one, fails requests beside the faults that are injected.
+func NewClient(url string, s logstore.Store, script func(faultstore.Call) faultstore.Fault) conformance.Client {
+	c := &client{url: url, real: s, other: script}
 	c.store = faultstore.New(&acting{s, c}, c.script)
-	return c, nil
+	return c
 }
 
 // A client is a process of its own as far as one process can play several: nothing
@@ -65,6 +71,7 @@ func (t *table) Client(ctx context.Context) (conformance.Client, error) {
 type client struct {
 	url   string
 	real  logstore.Store
+	other func(faultstore.Call) faultstore.Fault
 	store *faultstore.Store
 
 	mu    sync.Mutex
@@ -94,6 +101,8 @@ func (c *client) script(call faultstore.Call) faultstore.Fault {
 	defer c.mu.Unlock()
 	f := c.fault
 	switch {
+	case c.other != nil:
+		return c.other(call)
 	case f == nil:
 		return faultstore.Pass
 	case c.fired && f.Then == conformance.ThenFailWrites && (call.Mutates() || call.Verb == logstore.VerbCreate):

@@ -233,7 +233,7 @@ func checkListWhileWritten(t T, h *Harness) {
 		}
 		written.Add(total) // the end
 	})
-	for before := int64(0); before < total && !c.Failed(); {
+	for before := int64(0); before < total && !c.Failed(); h.pace(c) {
 		before = written.Load()
 		got := names(c.list(logstore.ListOptions{Prefix: "_delta_log/"}))
 		for i := range min(before, total) {

@@ -153,7 +153,7 @@ func checkOverwriteRace(t T, h *Harness) {
 	for r := range readers {
 		wg.Go(func() {
 			last := ""
-			for !done.Load() && !c.Failed() {
+			for ; !done.Load() && !c.Failed(); h.pace(c) {
 				data, err := c.readEither(name, r == 0)
 				if err != nil {
 					c.Errorf("an object that is being replaced could not be read: %v", err)

@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
@@ -72,6 +73,22 @@ type Harness struct {
 	// Sample is of how many combinations of list options one is tried, there being
 	// 1,600, each a request. The default is 1: all.
 	Sample int
+	// Pace is how long those wait between two looks who look again and again while
+	// others write. The default is 0: as fast as the store answers.
+	Pace time.Duration
+}
+
+// pace waits for h.Pace, or until the check is over.
+func (h *Harness) pace(t T) {
+	if h.Pace == 0 {
+		return
+	}
+	timer := time.NewTimer(h.Pace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
 }
 
 // A Failure is a promise that a store broke.

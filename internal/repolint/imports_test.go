@@ -31,6 +31,9 @@ var clouds = []string{
 	"gocloud.dev/blob/s3blob", "gocloud.dev/blob/gcsblob", "gocloud.dev/blob/azureblob", "gocloud.dev/blob/fileblob",
 }
 
+// testTools are for tests alone.
+var testTools = []string{"testing", "github.com/stretchr/testify/...", "pgregory.net/rapid", "go.uber.org/goleak"}
+
 // boundaries is the architecture: imports point down only.
 var boundaries = []boundary{
 	{
@@ -81,8 +84,15 @@ var boundaries = []boundary{
 	},
 	{
 		name:  "product code never imports its tests",
-		from:  []string{"./txlog/...", "./writer/...", "./reader/...", "./delta/...", "./cmd/...", "./internal/..."},
-		never: []string{"./conformance/...", "testing", "github.com/stretchr/testify/...", "pgregory.net/rapid", "go.uber.org/goleak"},
+		from:  []string{"./txlog/...", "./writer/...", "./reader/...", "./delta/...", "./internal/..."},
+		never: append([]string{"./conformance/..."}, testTools...),
+	},
+	{
+		// deltactl conformance lets users prove it on their own store: so the command
+		// links the checks, and nothing that is for go test.
+		name:  "the command links no tests",
+		from:  []string{"./cmd/..."},
+		never: append([]string{"./conformance/storetest/...", "./conformance/tabletest/...", "./conformance/corpus/..."}, testTools...),
 	},
 	{
 		name: "of Arrow only the containers",
