@@ -208,7 +208,15 @@ func (r *runner) run(ctx context.Context, i, j int) (ended [2]bool, calls [2]int
 	wg.Wait()
 	calls = [2]int{ps[0].gate.made, ps[1].gate.made}
 	r.count(ps)
-	if err := r.judge(ctx, witness, ps); err != nil {
+	err = r.judge(ctx, witness, ps)
+	switch {
+	case err != nil:
+	case ended[0]:
+		err = r.serial(ps)
+	case ended[1] && i > 0: // with its first call A has looked at the log
+		err = r.overtaken(ps)
+	}
+	if err != nil {
 		err = fmt.Errorf("%s, A to its call %d, B to its call %d (seed %d): %w\n%s\n%s\n%s", r.p.Name, i, j, r.o.Seed, err,
 			&ps[0].Attempt, &ps[1].Attempt, strings.Join(log.lines, "\n"))
 		return ended, calls, err
@@ -256,6 +264,41 @@ func reason(err error) string {
 	return text[strings.LastIndex(text, ": ")+2:]
 }
 
+// serial judges a schedule in which A had ended when B began: both must be told
+// exactly what the model says, though B's handle had not seen what A did.
+func (r *runner) serial(ps [2]*process) error {
+	t := r.base.Table
+	for _, p := range ps {
+		after, e, want := t.Apply(p.Op)
+		if err := ops.Told(p.Op, p.Result, p.Err, e, want); err != nil {
+			return fmt.Errorf("%s, one after the other: %w", p.Intent, err)
+		}
+		t = after
+	}
+	return nil
+}
+
+// overtaken judges a schedule in which A had looked at the log before B began, and B
+// had ended before A went on: unless A had committed by then, it must be told what
+// became of the key that both use.
+func (r *runner) overtaken(ps [2]*process) error {
+	a, b := ps[0], ps[1]
+	if a.Op.Key == "" || a.Op.Key != b.Op.Key || b.Result.State != delta.Committed ||
+		a.Result.State == delta.Committed && a.Result.Version < b.Result.Version {
+		return nil
+	}
+	after, _, err := r.base.Table.Apply(b.Op)
+	if err != nil {
+		return err
+	}
+	_, e, want := after.ApplySince(a.Op, r.base.Table.Version)
+	if err := ops.Told(a.Op, a.Result, a.Err, e, want); err != nil {
+		return fmt.Errorf("A, overtaken by B: %w", err)
+	}
+	return nil
+}
+
+// judge judges the table, what both were told, and what they left.
 func (r *runner) judge(ctx context.Context, w *ops.Witness, ps [2]*process) error {
 	err := w.Follow(ctx, func(intent string) (model.Op, bool) {
 		for _, p := range ps {

@@ -3,6 +3,7 @@ package interleave
 import (
 	"os"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,5 +49,24 @@ func TestInterleave(t *testing.T) {
 	}
 	for _, reason := range []string{"MetadataChanged", "fenced", "key reused"} {
 		require.Positive(t, all.Refused[reason], reason)
+	}
+}
+
+// The two operations of a pair can be told apart by their rows, and those of one key
+// by their content.
+func TestPairsDiffer(t *testing.T) {
+	names := map[string]bool{}
+	for _, p := range Pairs() {
+		require.False(t, names[p.Name], p.Name)
+		names[p.Name] = true
+		for i := range p.A.Rows {
+			if len(p.B.Rows) == len(p.A.Rows) && !strings.HasSuffix(p.Name, "the same") {
+				require.NotEqual(t, p.A.Rows[i], p.B.Rows[i], p.Name)
+			}
+		}
+		if strings.HasSuffix(p.Name, "other content") {
+			require.Equal(t, p.A.Key, p.B.Key)
+			require.NotEqual(t, p.A, p.B, p.Name)
+		}
 	}
 }

@@ -44,6 +44,21 @@ func TestInterleaveSees(t *testing.T) {
 			}
 			return tbl.Do(ctx, op, intent)
 		}},
+		{name: "a zombie is let through", pair: "reload ∥ other content", says: "A, overtaken by B", perform: func(tbl *ops.Table, ctx context.Context, op model.Op, intent string) (*delta.Result, error) {
+			if _, err := tbl.Delta.Snapshot(ctx, delta.At{}); err == nil && intent == "A" {
+				op.Key = ""
+			}
+			return tbl.Do(ctx, op, intent)
+		}},
+		{name: "a re-run is taken for a zombie", pair: "reload ∥ other content", says: "B, one after the other", perform: func(tbl *ops.Table, ctx context.Context, op model.Op, intent string) (*delta.Result, error) {
+			if intent == "B" {
+				s, err := tbl.Delta.Snapshot(ctx, delta.At{})
+				if err == nil && s.Version() > 3 {
+					return &delta.Result{State: delta.NotCommitted, Version: delta.NoVersion}, delta.ErrKeyReused
+				}
+			}
+			return tbl.Do(ctx, op, intent)
+		}},
 		{name: "a loser's files are left", pair: "update ∥ update", says: "has left", wrap: func(st logstore.Store, _ string) logstore.Store {
 			return &keepingStore{Store: st}
 		}},

@@ -29,7 +29,8 @@ func operations() []operation {
 	middle := model.Range{ByID: true, MinID: 3, MaxID: 12} // rows of a and b, not all of any file
 	with := func(name string, op model.Op) operation {
 		return operation{name, func(p string) model.Op {
-			if op.Rows == nil && name != "truncate" {
+			op := op
+			if name != "truncate" {
 				op.Rows = rows(p)
 			}
 			if op.Key != "" {
