@@ -140,10 +140,13 @@ func (k *commitCheck) other(a txlog.Action) {
 	k.markOther(a)
 }
 
-// time checks the in-commit timestamp.
+// time notes the commit's time, and checks its in-commit timestamp.
 //
 // PROTOCOL.md, "In-Commit Timestamps".
 func (k *commitCheck) time(cm *txlog.Commit) {
+	if ci := cm.Info(); ci != nil && ci.Timestamp != nil {
+		k.clock = max(k.clock, *ci.Timestamp)
+	}
 	p := txlog.PropertiesOf(k.s.metadata)
 	if start, _ := p.InCommitTimestampStart(); !p.InCommitTimestamps() || k.v < start {
 		return

@@ -136,6 +136,7 @@ type replayer struct {
 	spans []*span // of the compactions that are open
 	last  txlog.Version
 	pass  uint32 // numbers comparisons
+	clock int64  // the latest time that a commit says, in milliseconds since 1970
 }
 
 // replay reads the log, checks each commit, and compares what is derived from the

@@ -208,6 +208,24 @@ func TestWhatMayBeLeftOut(t *testing.T) {
 	require.Empty(t, r.Findings)
 }
 
+// A store that counts its own time does not say what had expired when a checkpoint
+// was written.
+func TestTimesOfAnotherClock(t *testing.T) {
+	t.Parallel()
+	st := memstore.New(nil) // 1970
+	tbl, err := delta.Create(t.Context(), "mem://", rowSchema, &delta.CreateOptions{Options: delta.Options{Store: st, Env: env()}})
+	require.NoError(t, err)
+	_, err = tbl.Append(t.Context(), rows(t, "a", 1, 2), nil)
+	require.NoError(t, err)
+	remove := strings.Replace(lines(t, st, 1, "add"), `{"add":`, `{"remove":`, 1)
+	write(t, st, commitFile(2), strings.Replace(remove, `"modificationTime":`, `"deletionTimestamp":1,"was":`, 1))
+	_, err = tbl.Checkpoint(t.Context())
+	require.NoError(t, err)
+	r := run(t, st, nil)
+	require.Equal(t, int64(1), r.Checked.Checkpoints)
+	require.Empty(t, r.Findings)
+}
+
 // lines returns the lines of a commit that hold an action.
 func lines(t *testing.T, st *memstore.Store, v int, action string) (all string) {
 	t.Helper()
