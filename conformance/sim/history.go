@@ -59,7 +59,7 @@ func returned(step int) int64 { return int64(2*step + 1) }
 
 // event is one piece of work, of which several attempts may have been made.
 func (r *Report) event(name string, recs []*Record) *check.Event {
-	in := r.Intents[recs[0].Intents[0]]
+	in := r.Intents[planned(recs).Intents[0]]
 	changes, what := map[string]check.Change(nil), string(in.Op)
 	if in.Work != nil {
 		changes, _ = check.ChangesOf(*in.Work, nil)
@@ -90,6 +90,17 @@ func (r *Report) event(name string, recs []*Record) *check.Event {
 		e.Return = returned(recs[len(recs)-1].Return)
 	}
 	return e
+}
+
+// planned returns the attempt whose intent says what the work is: one that was told
+// at once that it is there already has not planned any rows.
+func planned(recs []*Record) *Record {
+	for _, rec := range recs {
+		if rec.FirstPut > 0 {
+			return rec
+		}
+	}
+	return recs[0]
 }
 
 // tells reports whether the record says that this very work is done. Where a key is
