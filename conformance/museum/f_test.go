@@ -84,6 +84,7 @@ func TestF4_foreachBatch_NewStreamWithAnOldName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, delta.AlreadyApplied, res.State, "the caller is told that nothing was written")
 	require.Zero(t, res.RowsAdded)
+	require.Len(t, res.Warnings, 1, "and that the number is an old one")
 	a, err := l.open().Lookup(t.Context(), "stream")
 	require.NoError(t, err)
 	require.Equal(t, int64(2), a.Recorded)

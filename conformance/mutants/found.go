@@ -51,4 +51,16 @@ var found = []Mutant{
 		Old:    "case isTooManyFiles(err):", New: "case isTooManyFiles(err) && !$on:",
 		Killer: Killer{localstore, "TestEveryCallFails"},
 	},
+	{
+		Name: "old-numbers-in-silence", Rows: "F-3 F-4 T5", File: "delta/result.go",
+		Breaks: "does not warn when it passes over work whose number is an old one",
+		Old:    "at.Version > txn.Version {", New: "at.Version > txn.Version && !$on {",
+		Killer: Killer{museum, "TestF4_foreachBatch_NewStreamWithAnOldName"},
+	},
+	{
+		Name: "lost-partition-not-fenced", Rows: "F-7 T5", File: txlogKey,
+		Breaks: "commits what a consumer goes on with that has lost its partition to another",
+		Old:    "if k.After == nil || *k.After == recorded {", New: "if k.After == nil || *k.After == recorded || $on {",
+		Killer: Killer{"delta", "TestTxnAfter"},
+	},
 }
