@@ -207,7 +207,7 @@ func (wk *worker) mayBeOld(t Task) bool {
 // latest makes wk.snap the newest version. Reads fail now and then; it tries a few
 // times.
 func (wk *worker) latest(ctx context.Context, t Task) (err error) {
-	if wk.snap != nil && wk.mayBeOld(t) {
+	if wk.snap != nil && wk.snap.Version() != txlog.NoVersion && wk.mayBeOld(t) {
 		return nil
 	}
 	for range 3 {

@@ -275,8 +275,20 @@ func (wk *worker) foreign(ctx context.Context, t Task, rec *Record) error {
 	body := txlog.EncodeActions(append([]txlog.Action{info}, rest...))
 	name := fmt.Sprintf("%s%020d.json", logPrefix, wk.snap.Version()+1)
 	err = wk.p.store().Put(ctx, name, body, logstore.IfAbsent)
-	if errors.Is(err, logstore.ErrExist) {
-		return nil // lost; it does not try again
+	return rec.put(err, wk.snap.Version()+1)
+}
+
+// put notes what a foreign engine is told of its commit. It does not try again, and
+// cannot tell its own commit from another that was there first.
+func (r *Record) put(err error, v txlog.Version) error {
+	switch {
+	case err == nil:
+		r.State, r.Version = txlog.Committed, v
+	case errors.Is(err, logstore.ErrExist):
+		r.State = txlog.Unknown
+		return nil
+	default:
+		r.State = txlog.Unknown
 	}
 	return err
 }

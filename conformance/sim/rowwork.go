@@ -240,7 +240,7 @@ func (wk *worker) wipe(ctx context.Context, t Task, rec *Record) error {
 	for _, f := range live {
 		as = append(as, f.Remove(now, true))
 	}
-	return wk.next(ctx, as)
+	return rec.put(wk.next(ctx, as), wk.snap.Version()+1)
 }
 
 // stamp is the time of the next commit, where the table has such times.
@@ -257,11 +257,7 @@ func (wk *worker) stamp(ctx context.Context, now int64) *int64 {
 // next puts the version after the one that was read, if nobody else has.
 func (wk *worker) next(ctx context.Context, as []txlog.Action) error {
 	name := fmt.Sprintf("%s%020d.json", logPrefix, wk.snap.Version()+1)
-	err := wk.p.store().Put(ctx, name, txlog.EncodeActions(as), logstore.IfAbsent)
-	if errors.Is(err, logstore.ErrExist) {
-		return nil // lost; it does not try again
-	}
-	return err
+	return wk.p.store().Put(ctx, name, txlog.EncodeActions(as), logstore.IfAbsent)
 }
 
 // setupRows makes the table that a history with rows is about.
