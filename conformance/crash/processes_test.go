@@ -106,7 +106,7 @@ func twoProcesses(t *testing.T, system string) {
 	defer tbl.Close()
 	names := []string{"first", "second"}
 	racers := []*racer{startRacer(t, names[0], system, dir), startRacer(t, names[1], system, dir)}
-	for round := range effort.Pick(20, 100) {
+	for round := range effort.Pick(20, 40) {
 		for _, r := range racers {
 			r.tell(t, fmt.Sprint("round-", round))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -127,11 +128,18 @@ func (w *world) open(a *attempt, n uint64) (*delta.Table, *faultstore.Store, err
 		dies = random.IntN(25)
 	}
 	open := true
+	var mu sync.Mutex // commits are read several at once
 	var fs *faultstore.Store
 	fs = faultstore.New(w.st, func(c faultstore.Call) (f faultstore.Fault) {
+		mu.Lock()
 		if a.begun.IsZero() && !open && !strings.HasPrefix(c.Name, "_delta_log/") {
 			a.begun = time.Now()
 		}
+		mu.Unlock()
+		// By the call, not in turn: so chance does not depend on who asks first.
+		h := fnv.New64a()
+		fmt.Fprintf(h, "%d %s %s %d", n, c.Verb, c.Name, c.Nth)
+		random := w.random(h.Sum64())
 		switch random.IntN(40) {
 		case 0:
 			f = faultstore.Fail(logstore.ErrUnavailable)
@@ -148,7 +156,9 @@ func (w *world) open(a *attempt, n uint64) (*delta.Table, *faultstore.Store, err
 		return f
 	})
 	tbl, err := delta.Open(context.Background(), "mem://", &delta.Options{Store: fs, Env: w.env(a.id, random), CommitTimeout: time.Minute})
+	mu.Lock()
 	open = false
+	mu.Unlock()
 	return tbl, fs, err
 }
 
