@@ -211,7 +211,7 @@ func (r *run) disturbed(ctx context.Context, n int, faults []fault) error {
 		return fmt.Errorf("the rival: %w", rival)
 	}
 	if another {
-		if a := r.attemptOf(ctx, r.st, other, fmt.Sprintf("other %d", n)); a.Err != nil {
+		if a := r.attemptOf(context.WithoutCancel(ctx), r.st, other, fmt.Sprintf("other %d", n)); a.Err != nil {
 			return fmt.Errorf("another process: %w", a.Err)
 		}
 	}
