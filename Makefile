@@ -1,5 +1,5 @@
 # Short names for what ./test.sh and go do. `make check` before a commit; `make all` is what CI runs.
-.PHONY: all check build format test race lint fuzz cross emulators interop bench size cover stress soak clean
+.PHONY: all check build format test race lint fuzz cross emulators interop bench compare size cover stress soak clean
 
 FUZZTIME ?= 1m
 COUNT ?= 20
@@ -43,6 +43,10 @@ soak:
 # Rewrites docs/benchmarks.md: our numbers and delta-rs's, in turn, on this machine. Takes about half an hour.
 bench:
 	conformance/bench/run.sh
+
+# Rewrites docs/conformance-engines.md: which engine passes which scenario, ours, delta-rs and Spark.
+compare:
+	conformance/compare/run.sh
 
 size:
 	go test -count=1 -v -run Size ./internal/repolint

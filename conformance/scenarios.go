@@ -230,7 +230,7 @@ func resurrection(s *stage) {
 }
 
 func afterCommit(s *stage) {
-	s.must("the first writer", Op{Verb: Create, Properties: map[string]string{"delta.checkpointInterval": "2"}})
+	s.must("the first writer", Op{Verb: Create, Properties: map[string]string{"delta.checkpointInterval": "1"}})
 	s.must("the first writer", base)
 	s.job("the job", appended, &Fault{Then: ThenFailWrites})
 	s.settle()
@@ -334,6 +334,7 @@ func hints(name, promise, id string, spoil func(ctx context.Context, store logst
 		if s.over() {
 			return
 		}
+		s.spoilt = true
 		if err := spoil(s.ctx, s.store); err != nil {
 			s.wrong("change the log: %v", err)
 			return

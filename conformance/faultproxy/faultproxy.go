@@ -150,7 +150,7 @@ type Proxy struct {
 	script    Script
 	delivered func(Request)
 	events    []Event
-	late   []func() error
+	late      []func() error
 }
 
 // New starts a proxy of the server at upstream (http://host:port) on a loopback

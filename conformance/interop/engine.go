@@ -41,20 +41,26 @@ type Args map[string]any
 // Start runs engines/name.py. What the engine prints goes to a file in dir, as
 // do its temporary files.
 func Start(name, dir string) (*Engine, error) {
-	python, err := filepath.Abs(".venv/bin/python")
+	return StartScript(".", name, filepath.Join("engines", name+".py"), dir)
+}
+
+// StartScript runs a script of another directory with the engines that are
+// installed in home, this package's directory; env is added to its environment.
+func StartScript(home, name, script, dir string, env ...string) (*Engine, error) {
+	python, err := filepath.Abs(filepath.Join(home, ".venv", "bin", "python"))
 	if err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
 	if _, err := os.Stat(python); err != nil {
 		return nil, errors.New("interop: the engines are not installed: run conformance/interop/setup.sh")
 	}
-	log, err := os.Create(filepath.Join(dir, name+".log"))
+	log, err := os.CreateTemp(dir, name+"-*.log")
 	if err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
 	e := &Engine{name: name, errors: log}
-	e.cmd = exec.Command(python, filepath.Join("engines", name+".py"), dir)
-	e.cmd.Env = append(os.Environ(), "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "TZ=UTC")
+	e.cmd = exec.Command(python, script, dir)
+	e.cmd.Env = append(append(os.Environ(), "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1", "TZ=UTC"), env...)
 	e.cmd.Stderr = log
 	e.in, err = e.cmd.StdinPipe()
 	if err != nil {
@@ -163,6 +169,9 @@ func (o *ReadOptions) add(args Args) {
 		args["where"] = o.Where
 	}
 }
+
+// Kill ends the process at once, as a machine that is switched off does.
+func (e *Engine) Kill() { _ = e.cmd.Process.Kill() }
 
 // Close ends the process and waits for it.
 func (e *Engine) Close() error {

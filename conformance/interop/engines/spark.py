@@ -1,15 +1,9 @@
-"""Spark with Delta. Settings for the least work before the first row: only the
-first compiler, the serial collector, no code generation, one partition each."""
-import glob
-import os
+"""Spark with Delta, started by sparkstart.py."""
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-here = os.path.dirname(os.path.abspath(__file__))
-os.environ["TZ"] = "UTC"
-os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-os.environ.pop("SPARK_HOME", None)
+import sparkstart
 
 from pyspark.sql import functions as F
 
@@ -19,43 +13,7 @@ from driver import describe as explain
 from driver import serve
 
 scratch = tempfile.TemporaryDirectory(prefix="deltalog-spark-", dir=sys.argv[1] if len(sys.argv) > 1 else None)
-
-
-def session():
-    from pyspark.sql import SparkSession
-    jars = sorted(glob.glob(os.path.join(here, "..", "jars", "*.jar")))
-    settings = {
-        "spark.driver.memory": "1500m",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraClassPath": ":".join(jars),
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.home=" + scratch.name,
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.local.dir": scratch.name,
-        "spark.sql.warehouse.dir": os.path.join(scratch.name, "warehouse"),
-        "spark.hadoop.fs.defaultFS": "file:///",
-        "spark.default.parallelism": "1",
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.databricks.delta.retentionDurationCheck.enabled": "false",
-    }
-    builder = SparkSession.builder.appName("deltalog-interop").master("local[2]")
-    for k, v in settings.items():
-        builder = builder.config(k, v)
-    s = builder.getOrCreate()
-    s.sparkContext.setLogLevel("ERROR")
-    return s
-
-
-spark = session()
+spark = sparkstart.session(scratch.name)
 
 
 def quoted(name):
