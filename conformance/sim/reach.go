@@ -15,7 +15,7 @@ var reachable = map[Tier]map[string]int{
 		"outcome crashed": 200, "outcome recovered by read-back": 500, "outcome fenced": 300, "outcome key reuse": 100,
 		"outcome retries exhausted": 10_000, "outcome table exists": 200, "outcome permission": 500,
 		"outcome three rebases or more": 5000, "outcome planned again and committed": 500,
-		"outcome gave up after conflicts":   15_000,
+		"outcome gave up after conflicts":   100_000,
 		"outcome conflict ConcurrentAppend": 500, "outcome conflict ConcurrentDeleteRead": 1500,
 		"outcome conflict ConcurrentDeleteDelete": 8000, "outcome conflict MetadataChanged": 1500,
 		"outcome conflict ProtocolChanged": 5000, "outcome conflict ConcurrentTransaction": 5000,
