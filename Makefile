@@ -46,7 +46,7 @@ bench:
 
 # Rewrites docs/conformance-engines.md: which engine passes which scenario, ours, delta-rs and Spark.
 compare:
-	conformance/compare/run.sh
+	bash conformance/compare/run.sh
 
 size:
 	go test -count=1 -v -run Size ./internal/repolint
