@@ -176,7 +176,7 @@ func commitFaults(name, what string, ids []string, needs Feature, f Fault, ops .
 			kind, features = kind+" under a key", append(features, Keys)
 		}
 		out = append(out, Scenario{
-			Name: name + ", " + kind, Promise: fmt.Sprintf("The work of a job (%s) %s is done once.", kind, what),
+			Name: name + ", " + kind, Promise: fmt.Sprintf("The work of a job (%s) %s is done once, and what landed is not said to be refused.", kind, what),
 			IDs: ids, Needs: features,
 			run: func(s *stage) {
 				s.begin()

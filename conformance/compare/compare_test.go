@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"flag"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
-var write = flag.String("write", "", "play these engines (comma-separated; all) and write the published table")
+var write = flag.String("write", "", "play these engines (comma-separated; all; none) and write the published table")
 
 // engineOrder is the order of the columns.
 var engineOrder = []string{"deltalog", "deltactl", "delta-rs", "spark"}
@@ -77,6 +78,12 @@ func TestWrite(t *testing.T) {
 	if *write == "" {
 		return
 	}
+	if *write == "none" { // only the page, from what was seen before
+		all, err := loadVerdicts()
+		require.NoError(t, err)
+		require.NoError(t, saveVerdicts(all))
+		return
+	}
 	names := strings.Split(*write, ",")
 	if *write == "all" {
 		names = engineOrder
@@ -109,6 +116,9 @@ var handful = []string{
 func TestPublishedVerdicts(t *testing.T) {
 	all, err := loadVerdicts()
 	require.NoError(t, err)
+	page, err := os.ReadFile(reportFile)
+	require.NoError(t, err)
+	require.Equal(t, render(all), string(page), "the page is not what was seen: go test . -args -write none")
 	for name, only := range map[string][]string{"deltalog": nil, "deltactl": nil, "delta-rs": handful} {
 		t.Run(name, func(t *testing.T) {
 			published := all[name]
