@@ -293,7 +293,7 @@ func (r *runner) overtaken(ps [2]*process) error {
 	}
 	_, e, want := after.ApplySince(a.Op, r.base.Table.Version)
 	if err := ops.Told(a.Op, a.Result, a.Err, e, want); err != nil {
-		return fmt.Errorf("A, overtaken by B: %w", err)
+		return fmt.Errorf("the first, overtaken by the second: %w", err)
 	}
 	return nil
 }
