@@ -44,7 +44,7 @@ func TestInterleaveSees(t *testing.T) {
 			}
 			return tbl.Do(ctx, op, intent)
 		}},
-		{name: "a zombie is let through", pair: "reload ∥ other content", says: "A, overtaken by B", perform: func(tbl *ops.Table, ctx context.Context, op model.Op, intent string) (*delta.Result, error) {
+		{name: "a zombie is let through", pair: "reload ∥ other content", says: "the first, overtaken by the second", perform: func(tbl *ops.Table, ctx context.Context, op model.Op, intent string) (*delta.Result, error) {
 			if _, err := tbl.Delta.Snapshot(ctx, delta.At{}); err == nil && intent == "A" {
 				op.Key = ""
 			}
