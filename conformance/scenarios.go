@@ -224,7 +224,11 @@ func resurrection(s *stage) {
 	}
 	for _, r := range appended.Rows {
 		if n := bagOf(rows)[r]; n > 0 {
-			s.fail("row %s, which was there and was deleted, is back %d times after the job was told %s (versions: %s)", r, n, a, operations(s.ctx, s.store))
+			why := fmt.Sprintf("after the job was told %s", a)
+			if len(s.notes) > 0 {
+				why = "by the second run of the job, as its first one, which had landed, ended with an error"
+			}
+			s.fail("row %s, which was there and was deleted, is back, %s (versions: %s)", r, why, operations(s.ctx, s.store))
 		}
 	}
 }
