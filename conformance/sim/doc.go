@@ -45,9 +45,10 @@
 //
 // Not here: F13 (torn writes of a file system) needs one, see conformance/crash. F25
 // (a memory budget) is not seen in a store. Of F12, listings with doubled entries or
-// out of order: they are against the contract, to which conformance/storecheck holds drivers. Of F21, damaged
-// commits and data files, from which nobody promises to recover. Of F6, the hidden
-// retries of real clients: see conformance/sdk.
+// out of order: they are against the contract, to which conformance/storecheck holds
+// drivers. Of F21, damaged commits and data files, from which nobody promises to
+// recover, and a checksum in which a digit has become another: it would be believed,
+// and counted on from. Of F6, the hidden retries of real clients: see conformance/sdk.
 //
 // # What is assumed
 //

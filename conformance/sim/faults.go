@@ -366,18 +366,20 @@ func (w *world) tamper(r *request, data []byte) []byte {
 		return slices.Clone(w.objects[r.name][f.N%len(w.objects[r.name])])
 	case f.is("F21") && len(data) > 0:
 		w.counts.hit("F21")
-		return damage(data, f)
+		// The highest bit, so that it is no text any more: a digit that has become
+		// another is a claim that nothing in these objects could show to be false.
+		return damage(data, f, 7)
 	}
 	return data
 }
 
-// damage returns data with a flipped bit, cut short, empty, or with zeros.
-func damage(data []byte, f *Fault) []byte {
+// damage returns data with a flipped bit of some byte, cut short, empty, or with zeros.
+func damage(data []byte, f *Fault, bit int) []byte {
 	at := f.N % len(data)
 	switch f.Way {
 	case 0:
 		out := slices.Clone(data)
-		out[at] ^= 1 << (f.N % 8)
+		out[at] ^= 1 << bit
 		return out
 	case 1:
 		return data[:at]
@@ -394,7 +396,7 @@ func (w *world) body(r *request, data []byte) *rangeBody {
 	b := newRangeBody(data)
 	if r.fault.is("F21") && len(data) > 0 {
 		w.counts.hit("F21")
-		b = newRangeBody(damage(data, r.fault))
+		b = newRangeBody(damage(data, r.fault, r.fault.N%8))
 		w.damaged = true
 	}
 	if r.fault.is("F8") {
