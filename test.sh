@@ -22,7 +22,7 @@ readonly stages="tools format vet staticcheck lint unit race conformance cross f
 # Packages whose tests run under the race detector; all others run without.
 readonly race_packages='/(txlog(/logstore(/.*)?)?|writer|reader|delta(/.*)?|conformance(/(corpus|faultproxy|ours|retry|sim|storecheck|storetest|tabletest))?|cmd/deltactl|internal/(blobstore|faultstore|join|pqread|pqwrite))$'
 # Packages that do as much as docs/conformance.md promises in the stage conformance.
-readonly proofs='/conformance/(check|crash|interleave|model|museum|mutants|ops|ours|retry|sdk|sim|sweep)$'
+readonly proofs='/(delta/fsck|conformance/(check|crash|interleave|model|museum|mutants|ops|ours|retry|sdk|sim|sweep))$'
 
 mkdir -p "$cache/bin" "$cache/logs"
 export PATH="$cache/bin:$PATH"

@@ -21,9 +21,6 @@ var write = flag.String("write", "", "play these engines (comma-separated; all; 
 
 var only = flag.String("only", "", "with -write: play the scenarios of this name alone")
 
-// engineOrder is the order of the columns.
-var engineOrder = []string{"deltalog", "deltactl", "delta-rs", "spark"}
-
 // harnesses of one engine: what one cannot play, the next may.
 func harnesses(t *testing.T, name string) []*conformance.Harness {
 	t.Helper()

@@ -21,6 +21,9 @@ type Column struct {
 // verdictsFile keeps what run.sh has seen.
 var verdictsFile = filepath.Join("testdata", "verdicts.json")
 
+// engineOrder is the order of the columns.
+var engineOrder = []string{"deltalog", "deltactl", "delta-rs", "spark"}
+
 // reportFile is the published table.
 var reportFile = filepath.Join("..", "..", "docs", "conformance-engines.md")
 

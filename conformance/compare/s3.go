@@ -64,10 +64,4 @@ func (d *diskTable) Client(context.Context) (conformance.Client, error) { return
 
 func (d *diskTable) Close() error { return nil }
 
-// noFaults is a Client's part where there are none.
-type noFaults struct{}
-
-func (noFaults) Inject(conformance.Fault) {}
-func (noFaults) Fired() bool              { return false }
-
 var errClosed = errors.New("the process is gone")
