@@ -106,6 +106,7 @@ type Counts struct {
 	Commits    int            `json:"commits"`
 	Reads      int            `json:"reads"`
 	Judged     int            `json:"judged_without_log"` // histories
+	Fscked     int            `json:"looked_at_by_fsck"`  // histories
 	Late       int            `json:"late_commits"`       // commits that landed after their answer
 	Faults     map[string]int `json:"faults"`
 	Outcomes   map[string]int `json:"outcomes"`
@@ -135,6 +136,7 @@ func (c *Counts) Add(o *Counts) {
 	c.Reads += o.Reads
 	c.Late += o.Late
 	c.Judged += o.Judged
+	c.Fscked += o.Fscked
 	c.Violations += o.Violations
 	for k, n := range o.Faults {
 		c.hit(k)
@@ -157,8 +159,8 @@ func (c *Counts) Total() int {
 
 // String is a table of all counters.
 func (c *Counts) String() string {
-	s := fmt.Sprintf("histories %d (%d of them judged without the log too), operations %d, calls %d, commits %d (%d of them late), reads %d, faults %d, violations %d\n",
-		c.Histories, c.Judged, c.Operations, c.Calls, c.Commits, c.Late, c.Reads, c.Total(), c.Violations)
+	s := fmt.Sprintf("histories %d (%d of them judged without the log too, %d looked at by fsck), operations %d, calls %d, commits %d (%d of them late), reads %d, faults %d, violations %d\n",
+		c.Histories, c.Judged, c.Fscked, c.Operations, c.Calls, c.Commits, c.Late, c.Reads, c.Total(), c.Violations)
 	for _, k := range slices.Sorted(maps.Keys(c.Faults)) {
 		s += fmt.Sprintf("  fault   %-24s %9d\n", k, c.Faults[k])
 	}
