@@ -122,7 +122,7 @@ func (c *logged) blind() bool {
 // A state is a table at one version.
 type state struct {
 	rows  map[Row]int
-	added map[Row]txlog.Version // by which version a row came
+	added map[Row][]txlog.Version // the versions by which equal rows came
 	blind map[txlog.Version]bool
 	files map[string]loggedFile // by their keys
 	gone  map[string]bool       // tombstones
@@ -133,7 +133,7 @@ type state struct {
 
 func newState() *state {
 	return &state{
-		rows: map[Row]int{}, added: map[Row]txlog.Version{}, blind: map[txlog.Version]bool{}, files: map[string]loggedFile{},
+		rows: map[Row]int{}, added: map[Row][]txlog.Version{}, blind: map[txlog.Version]bool{}, files: map[string]loggedFile{},
 		gone: map[string]bool{}, txns: map[string]int64{}, props: map[string]string{},
 	}
 }
@@ -200,7 +200,7 @@ func (s *state) apply(in *Intent, v txlog.Version) {
 	}
 	add := func(r Row, n int) {
 		s.rows[r] += n
-		s.added[r] = v
+		s.added[r] = append(s.added[r], slices.Repeat([]txlog.Version{v}, n)...)
 	}
 	switch in.Op {
 	case OpAppend:
@@ -210,7 +210,7 @@ func (s *state) apply(in *Intent, v txlog.Version) {
 	case OpReplace, OpReload:
 		for r := range s.rows {
 			if match(r) {
-				delete(s.rows, r)
+				s.leave(r, nil)
 			}
 		}
 		for _, r := range in.Rows {
@@ -218,16 +218,17 @@ func (s *state) apply(in *Intent, v txlog.Version) {
 		}
 	case OpDelete:
 		for r := range s.rows {
-			if match(r) && s.visible(in, r, v) {
-				delete(s.rows, r)
+			if match(r) {
+				s.leave(r, s.hidden(in, r, v))
 			}
 		}
 	case OpUpdate:
 		next := map[Row]int{}
 		for r, n := range s.rows {
-			if match(r) && s.visible(in, r, v) {
-				delete(s.rows, r)
-				next[Row{r.ID, r.P, r.N + 1}] = n
+			hidden := s.hidden(in, r, v)
+			if match(r) && n > len(hidden) {
+				s.leave(r, hidden)
+				next[Row{r.ID, r.P, r.N + 1}] = n - len(hidden)
 			}
 		}
 		for r, n := range next {
@@ -235,8 +236,8 @@ func (s *state) apply(in *Intent, v txlog.Version) {
 		}
 	case OpInsert:
 		have := map[string]bool{}
-		for r := range s.rows {
-			if s.visible(in, r, v) {
+		for r, n := range s.rows {
+			if n > len(s.hidden(in, r, v)) {
 				have[r.ID] = true
 			}
 		}
@@ -253,11 +254,31 @@ func (s *state) apply(in *Intent, v txlog.Version) {
 	}
 }
 
-// visible reports whether an operation at version v must have seen the row: all
-// rows if it is serializable, else not those that came after it was planned, by
-// blind appends or by anybody.
-func (s *state) visible(in *Intent, r Row, v txlog.Version) bool {
-	u := s.added[r]
+// leave takes out all rows that are equal to r, but those that came with the versions.
+func (s *state) leave(r Row, versions []txlog.Version) {
+	if len(versions) == 0 {
+		delete(s.rows, r)
+		delete(s.added, r)
+		return
+	}
+	s.rows[r], s.added[r] = len(versions), versions
+}
+
+// hidden returns, for each row equal to r that an operation at version v need not have
+// seen, the version that it came with.
+func (s *state) hidden(in *Intent, r Row, v txlog.Version) (versions []txlog.Version) {
+	for _, u := range s.added[r] {
+		if !s.visible(in, u, v) {
+			versions = append(versions, u)
+		}
+	}
+	return versions
+}
+
+// visible reports whether an operation at version v must have seen the rows that came
+// with version u: all of them if it is serializable, else not those that came after it
+// was planned, by blind appends or by anybody.
+func (s *state) visible(in *Intent, u, v txlog.Version) bool {
 	if u <= in.Base || u >= v {
 		return true
 	}
