@@ -103,6 +103,9 @@ func (s *Snapshot) Begin(o *TxnOptions) *Transaction {
 
 // BeginCreate starts the transaction that makes a table: its commit is version 0
 // or fails with [ErrTableExists]. The actions must hold a Protocol and a Metadata.
+//
+// It looks for version 0 only: where clean-up may have removed that of a table, load
+// the table first, and begin on what [NewTable] gives if there is none.
 func BeginCreate(store logstore.Store, o *TxnOptions) *Transaction {
 	t := &Transaction{store: store, opts: o.withDefaults()}
 	t.token = t.opts.Env.NewID()
