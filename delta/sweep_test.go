@@ -7,12 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/conformance/ops"
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog"
@@ -22,19 +22,7 @@ import (
 
 // virtual is an Env of one process: its clock moves only when somebody sleeps.
 func virtual(process string) *txlog.Env {
-	var mu sync.Mutex
-	now, ids := time.UnixMilli(1_770_000_000_000), 0
-	return &txlog.Env{
-		Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now },
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			mu.Lock()
-			defer mu.Unlock()
-			now = now.Add(d + time.Millisecond)
-			return ctx.Err()
-		},
-		NewID:  func() string { mu.Lock(); defer mu.Unlock(); ids++; return fmt.Sprintf("%s-%d", process, ids) },
-		Jitter: func() float64 { return 0.5 },
-	}
+	return ops.Env(process)
 }
 
 // An operation of the sweep: what one process does to the table, under one key.

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"github.com/deltalog/deltalog/conformance/ops"
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/reader"
@@ -92,19 +93,7 @@ func process(name string) *txlog.Env {
 	processes.n++
 	name = fmt.Sprintf("%s-%d", name, processes.n)
 	processes.Unlock()
-	var mu sync.Mutex
-	now, ids := time.UnixMilli(1_770_000_000_000), 0
-	return &txlog.Env{
-		Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now },
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			mu.Lock()
-			defer mu.Unlock()
-			now = now.Add(d + time.Millisecond)
-			return ctx.Err()
-		},
-		NewID:  func() string { mu.Lock(); defer mu.Unlock(); ids++; return fmt.Sprintf("%s-%d", name, ids) },
-		Jitter: func() float64 { return 0.5 },
-	}
+	return ops.Env(name)
 }
 
 // open is a new process that opens the table.

@@ -2,15 +2,13 @@ package retry_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	bridge "github.com/deltalog/deltalog/conformance/ops"
 	"github.com/deltalog/deltalog/delta"
 	"github.com/deltalog/deltalog/reader"
 	"github.com/deltalog/deltalog/txlog"
@@ -140,19 +138,7 @@ var ops = map[string]op{
 
 // virtual is an Env of one process: its clock moves only when somebody sleeps.
 func virtual(process string) *txlog.Env {
-	var mu sync.Mutex
-	now, ids := time.UnixMilli(1_770_000_000_000), 0
-	return &txlog.Env{
-		Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now },
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			mu.Lock()
-			defer mu.Unlock()
-			now = now.Add(d + time.Millisecond)
-			return ctx.Err()
-		},
-		NewID:  func() string { mu.Lock(); defer mu.Unlock(); ids++; return fmt.Sprintf("%s-%d", process, ids) },
-		Jitter: func() float64 { return 0.5 },
-	}
+	return bridge.Env(process)
 }
 
 // rowsIn reads every column of every row, as sorted texts.
