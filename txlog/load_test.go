@@ -462,3 +462,33 @@ func TestCompactionsAreUsedWhereTheyFit(t *testing.T) {
 		require.Equal(t, want, counts.Reads.Load(), "version %d", v)
 	}
 }
+
+// A writer that was held up writes the checkpoint of a version whose successors were
+// cleaned up meanwhile. What lies between that and the newer checkpoint is gone, as it
+// was before; nothing is corrupt. A gap that clean-up does not make still is.
+func TestCheckpointWrittenAfterCleanUp(t *testing.T) {
+	t.Parallel()
+	log := newFakeLog(t).table(8)
+	for _, v := range []Version{1, 5} {
+		_, err := log.load(&LoadOptions{Version: &v}).WriteCheckpoint(t.Context(), nil)
+		require.NoError(t, err)
+	}
+	for v := range Version(5) {
+		require.NoError(t, log.Delete(t.Context(), commitPath(v)))
+	}
+	for v := Version(2); v < 5; v++ {
+		_, err := Load(t.Context(), log.Store, &LoadOptions{Version: &v})
+		require.ErrorIs(t, err, ErrVersionNotFound, "version %d", v)
+		require.NotErrorIs(t, err, ErrCorrupt)
+	}
+	for _, v := range []Version{1, 5, 8} {
+		_, err := Load(t.Context(), log.Store, &LoadOptions{Version: &v})
+		require.NoError(t, err, "version %d", v)
+	}
+	require.NoError(t, log.Delete(t.Context(), commitPath(6)))
+	v := Version(7)
+	_, err := Load(t.Context(), log.Store, &LoadOptions{Version: &v})
+	require.ErrorIs(t, err, ErrCorrupt, "no checkpoint stands for version 6")
+	_, err = Load(t.Context(), log.Store, nil)
+	require.ErrorIs(t, err, ErrCorrupt)
+}

@@ -244,7 +244,28 @@ func (l *listing) unreachable(url string, s *segment, target Version, bad map[st
 	if e := l.earliest(); s.checkpoint == nil && e != NoVersion && target < e {
 		return versionNotFound(url, target, e, l.latest())
 	}
+	if e := l.cleaned(gap, target); e != NoVersion {
+		return versionNotFound(url, target, e, l.latest())
+	}
 	return &CorruptError{Path: logDir, Err: fmt.Errorf("table %s cannot be read at version %d: %w", url, target, gap)}
+}
+
+// cleaned returns the oldest version after target that can be put together, if the
+// commits that are missing were taken by clean-up, and NoVersion if they were not:
+// nothing older is there but a checkpoint, which a writer may have written late, and
+// a newer checkpoint stands for them.
+func (l *listing) cleaned(gap error, target Version) Version {
+	g, ok := gap.(*gapError)
+	if !ok || len(l.commits) > 0 && l.commits[0].last <= g.last {
+		return NoVersion
+	}
+	oldest := NoVersion
+	for _, c := range l.checkpoints { // the newest first
+		if c.version > target {
+			oldest = c.version
+		}
+	}
+	return oldest
 }
 
 func versionNotFound(url string, v, earliest, latest Version) error {

@@ -64,13 +64,14 @@ func (wk *worker) write(ctx context.Context, t Task, rec *Record) {
 			}
 			return
 		}
-		if t.Key != "" && look == nil && wk.snap.Version() != txlog.NoVersion {
-			txn, err := wk.snap.Txn(ctx, t.Key)
-			if err != nil {
-				rec.Err = err
-				return
+		if t.Key != "" && look == nil {
+			look = &txlog.Look{} // where there is no table there is nothing under the key
+			if wk.snap.Version() != txlog.NoVersion {
+				if look.Txn, err = wk.snap.Txn(ctx, t.Key); err != nil {
+					rec.Err = err
+					return
+				}
 			}
-			look = &txlog.Look{Txn: txn}
 		}
 		if t.plain() {
 			// Without the library's key: this writer looks for itself.
