@@ -315,24 +315,22 @@ func isInterval(v string) error {
 	return err
 }
 
-// check refuses values that a writer must not guess the meaning of.
+// strict are the properties whose values a writer must not guess the meaning of.
+var strict = []string{
+	"delta.appendOnly", "delta.enableChangeDataFeed", "delta.enableInCommitTimestamps", "delta.enableRowTracking",
+	"delta.rowTrackingSuspended", "delta.enableDeletionVectors", "delta.isolationLevel", "delta.columnMapping.mode",
+	"delta.setTransactionRetentionDuration",
+}
+
+// check refuses tables whose strict properties cannot be understood.
 func (p Properties) check() error {
 	var errs []error
-	for _, k := range []string{"delta.appendOnly", "delta.enableChangeDataFeed", "delta.enableInCommitTimestamps", "delta.enableRowTracking", "delta.rowTrackingSuspended", "delta.enableDeletionVectors"} {
-		if v, ok := p[k]; ok && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") {
-			errs = append(errs, fmt.Errorf("property %s is %q, want true or false", k, v))
+	for _, k := range strict {
+		v, ok := p[k]
+		if !ok || v == "" && k == "delta.columnMapping.mode" { // there, empty is none
+			continue
 		}
-	}
-	if v, ok := p["delta.isolationLevel"]; ok && !strings.EqualFold(v, p.IsolationLevel()) {
-		errs = append(errs, fmt.Errorf("property delta.isolationLevel is %q, want Serializable or WriteSerializable", v))
-	}
-	if _, err := schema.ParseMappingMode(p.ColumnMapping()); err != nil {
-		errs = append(errs, fmt.Errorf("property delta.columnMapping.mode: %w", err))
-	}
-	if v, ok := p["delta.setTransactionRetentionDuration"]; ok {
-		if _, err := parseInterval(v); err != nil {
-			errs = append(errs, fmt.Errorf("property delta.setTransactionRetentionDuration: %w", err))
-		}
+		errs = append(errs, CheckProperty(k, v))
 	}
 	return errors.Join(errs...)
 }

@@ -202,7 +202,7 @@ func (a *app) optionsFor(ctx context.Context, url string) (delta.Options, error)
 	c, ok := s.(careful)
 	o.Store = &loud{logstore.Traced(s, func(c logstore.Call) {
 		o.Env.Logger.Debug("request", "verb", c.Verb, "object", c.Name, "bytes", c.Bytes, "error", c.Err)
-	}), ok && c.NeedsProbe(), s}
+	}), ok && c.NeedsProbe()}
 	return o, nil
 }
 
@@ -212,18 +212,6 @@ type careful interface{ NeedsProbe() bool }
 type loud struct {
 	logstore.Store
 	careful bool
-	quiet   logstore.Store // the store that it is
-}
-
-// Leftovers returns the temporary files of the store that it is, if that has such.
-func (l *loud) Leftovers(ctx context.Context) ([]logstore.Object, error) {
-	s, has := l.quiet.(interface {
-		Leftovers(ctx context.Context) ([]logstore.Object, error)
-	})
-	if !has {
-		return nil, nil
-	}
-	return s.Leftovers(ctx)
 }
 
 // Unwrap returns the store without the log.

@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/deltalog/deltalog/conformance/bucket"
 )
@@ -15,8 +13,8 @@ import (
 // by a line for each part.
 type checkProgress struct {
 	a    *app
-	bars *mpb.Progress
-	bar  *mpb.Bar
+	bar  *mpb.Bar // nil: there is no terminal
+	stop func()
 
 	mu   sync.Mutex
 	last bucket.Progress
@@ -24,10 +22,7 @@ type checkProgress struct {
 
 func (a *app) conformanceProgress() *checkProgress {
 	p := &checkProgress{a: a}
-	if a.terminal && !a.quiet && !a.json() {
-		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithRefreshRate(200*time.Millisecond))
-		p.bar = p.bars.AddBar(0, mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.line() })))
-	}
+	p.bar, p.stop = a.bar(mpb.BarStyle(), p.line)
 	return p
 }
 
@@ -49,13 +44,4 @@ func (p *checkProgress) update(now bucket.Progress) {
 	case before.Part != now.Part && !p.a.quiet && !p.a.json():
 		fmt.Fprintf(p.a.stderr, "%s: check %d of %d\n", now.Part, now.Done+1, now.Total)
 	}
-}
-
-func (p *checkProgress) stop() {
-	if p.bars == nil {
-		return
-	}
-	p.bar.Abort(true)
-	p.bars.Wait()
-	p.bars = nil
 }

@@ -29,12 +29,18 @@ func (a *app) progress() *progress {
 // spinner shows a line that is asked for again and again, on a terminal only, until
 // stop is called.
 func (a *app) spinner(line func() string) (stop func()) {
+	_, stop = a.bar(mpb.SpinnerStyle(), line)
+	return stop
+}
+
+// bar is a spinner of another style; nil where there is no terminal to show it on.
+func (a *app) bar(style mpb.BarFillerBuilder, line func() string) (bar *mpb.Bar, stop func()) {
 	if !a.terminal || a.quiet || a.json() {
-		return func() {}
+		return nil, func() {}
 	}
 	bars := mpb.New(mpb.WithOutput(a.stderr), mpb.WithAutoRefresh(), mpb.WithRefreshRate(200*time.Millisecond))
-	bar := bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return line() })))
-	return sync.OnceFunc(func() {
+	bar = bars.New(0, style, mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return line() })))
+	return bar, sync.OnceFunc(func() {
 		bar.Abort(true)
 		bars.Wait()
 	})

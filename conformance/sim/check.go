@@ -310,7 +310,7 @@ func (c *checker) fsck() {
 			return // it forgets tombstones when nobody else would
 		}
 	}
-	o := &fsck.Options{Depth: fsck.Listing, Parallel: 1, Env: &txlog.Env{Now: time.Now}}
+	o := &fsck.Options{Depth: fsck.Listing, Parallel: 1}
 	if c.rows() {
 		o.Depth = fsck.Footers
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
@@ -174,7 +175,7 @@ func (wk *worker) cleanup(ctx context.Context) error {
 	if _, err := txlog.Load(ctx, wk.p.store(), nil); err != nil {
 		return err // what cannot be read is not cleaned up
 	}
-	objs, err := collect(wk.p.store().List(ctx, logstore.ListOptions{Prefix: logPrefix}))
+	objs, err := faultstore.Collect(wk.p.store().List(ctx, logstore.ListOptions{Prefix: logPrefix}))
 	if err != nil {
 		return err
 	}

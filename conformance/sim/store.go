@@ -9,6 +9,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/deltalog/deltalog/internal/faultstore"
 	"github.com/deltalog/deltalog/txlog/logstore"
 )
 
@@ -170,7 +171,7 @@ func (h *handle) List(ctx context.Context, o logstore.ListOptions) iter.Seq2[log
 		var first, second []logstore.Object
 		r := &request{verb: logstore.VerbList, name: o.Prefix, after: o.StartAfter}
 		r.call = func() {
-			first, r.err = collect(h.w.store.List(context.Background(), o))
+			first, r.err = faultstore.Collect(h.w.store.List(context.Background(), o))
 			if n := len(first); h.w.broken == StaleListing && n > 1 && h.w.step%2 == 0 {
 				first = first[:n-1]
 			}
@@ -178,7 +179,7 @@ func (h *handle) List(ctx context.Context, o logstore.ListOptions) iter.Seq2[log
 		err := h.do(ctx, r)
 		if err == nil && r.fault.is("F12") {
 			p := &request{verb: logstore.VerbList, name: o.Prefix, after: o.StartAfter, phase: 1}
-			p.call = func() { second, p.err = collect(h.w.store.List(context.Background(), o)) }
+			p.call = func() { second, p.err = faultstore.Collect(h.w.store.List(context.Background(), o)) }
 			if err = h.do(ctx, p); err == nil {
 				first = h.w.overlap(r, first, second)
 			}
@@ -195,16 +196,6 @@ func (h *handle) List(ctx context.Context, o logstore.ListOptions) iter.Seq2[log
 			yield(logstore.Object{}, err)
 		}
 	}
-}
-
-func collect(seq iter.Seq2[logstore.Object, error]) (all []logstore.Object, err error) {
-	for o, err := range seq {
-		if err != nil {
-			return all, err
-		}
-		all = append(all, o)
-	}
-	return all, nil
 }
 
 // Put implements [logstore.Store].

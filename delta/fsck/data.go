@@ -251,9 +251,9 @@ func (d *dataCheck) list(ctx context.Context) error {
 // leftovers adds the temporary files of writers that were killed, which listings of
 // local disk leave out.
 func (d *dataCheck) leftovers(ctx context.Context) error {
-	s, has := d.given.(interface {
+	s, has := logstore.As[interface {
 		Leftovers(ctx context.Context) ([]logstore.Object, error)
-	})
+	}](d.store.Store)
 	if !has {
 		return nil
 	}

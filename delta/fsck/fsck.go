@@ -126,7 +126,6 @@ type checker struct {
 	*findings
 	opts  *Options
 	store *watched
-	given logstore.Store // what the store watches
 	url   string
 	now   time.Time
 
@@ -141,7 +140,7 @@ type checker struct {
 func run(ctx context.Context, store logstore.Store, o *Options) (*Report, error) {
 	counted, counts := logstore.Counted(store)
 	c := &checker{
-		opts: o, store: &watched{Store: counted}, given: store, url: store.URL(), now: o.Env.Now(), wholeLog: true,
+		opts: o, store: &watched{Store: counted}, url: store.URL(), now: o.Env.Now(), wholeLog: true,
 		findings: &findings{max: int64(o.MaxFindings), keep: o.MaxOrphans, r: &Report{
 			URL: store.URL(), Version: txlog.NoVersion, Oldest: txlog.NoVersion,
 			Findings: []*Finding{}, Counts: map[Code]int64{}, NotChecked: []string{},

@@ -327,7 +327,7 @@ func (s *Store) do(ctx context.Context, verb logstore.Verb, name string, size in
 // URL implements [logstore.Store].
 func (s *Store) URL() string { return s.inner.URL() }
 
-// Unwrap returns the inner store, for [logstore.Flush]: flushes are not calls that
+// Unwrap returns the inner store, for [logstore.As]: flushes are not calls that
 // a script sees.
 func (s *Store) Unwrap() logstore.Store { return s.inner }
 
@@ -401,7 +401,7 @@ func (s *Store) List(ctx context.Context, o logstore.ListOptions) iter.Seq2[logs
 		var all []logstore.Object
 		if err == nil {
 			err = s.apply(f, func() (err error) {
-				all, err = collect(s.inner.List(ctx, o))
+				all, err = Collect(s.inner.List(ctx, o))
 				return err
 			}, nil)
 		}
@@ -426,7 +426,8 @@ func (s *Store) List(ctx context.Context, o logstore.ListOptions) iter.Seq2[logs
 	}
 }
 
-func collect(seq iter.Seq2[logstore.Object, error]) (all []logstore.Object, err error) {
+// Collect returns what a listing yields before it ends or fails.
+func Collect(seq iter.Seq2[logstore.Object, error]) (all []logstore.Object, err error) {
 	for o, err := range seq {
 		if err != nil {
 			return all, err

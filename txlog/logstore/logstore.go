@@ -86,16 +86,24 @@ type Flusher interface {
 
 // Flush makes sure that an object which was found in a store, rather than written
 // by the caller, survives a power cut. It is to be called before others are told to
-// rely on it. It makes a request only of a [Flusher], also of one that is wrapped in
-// a store with a method Unwrap() Store.
+// rely on it. It makes a request only of a [Flusher], found as by [As].
 func Flush(ctx context.Context, s Store, name string) error {
+	if f, ok := As[Flusher](s); ok {
+		return f.Flush(ctx, name)
+	}
+	return nil
+}
+
+// As finds what can do T: the store itself, or one that is wrapped in it, which a
+// store shows by a method Unwrap() Store.
+func As[T any](s Store) (t T, ok bool) {
 	for {
-		if f, ok := s.(Flusher); ok {
-			return f.Flush(ctx, name)
+		if t, ok = s.(T); ok {
+			return t, true
 		}
-		w, ok := s.(interface{ Unwrap() Store })
-		if !ok {
-			return nil
+		w, wraps := s.(interface{ Unwrap() Store })
+		if !wraps {
+			return t, false
 		}
 		s = w.Unwrap()
 	}

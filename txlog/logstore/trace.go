@@ -116,7 +116,7 @@ type traced struct {
 
 func (t *traced) URL() string { return t.store.URL() }
 
-// Unwrap is for [Flush].
+// Unwrap is for [As].
 func (t *traced) Unwrap() Store { return t.store }
 
 func (t *traced) Close() error { return t.store.Close() }

@@ -96,3 +96,21 @@ func TestTracedAndCounted(t *testing.T) {
 		require.Equal(t, c.want, c.got, name)
 	}
 }
+
+// A wrapped store is found through any number of wrappers that show it; what none of
+// them can do is not found.
+func TestAs(t *testing.T) {
+	type named interface{ Names() []string }
+	inner := memstore.New(nil)
+	counted, _ := logstore.Counted(inner)
+	twice, _ := logstore.Counted(counted)
+	for _, s := range []logstore.Store{inner, counted, twice} {
+		got, ok := logstore.As[named](s)
+		require.True(t, ok)
+		require.Same(t, inner, got)
+	}
+	_, ok := logstore.As[logstore.Flusher](twice)
+	require.False(t, ok)
+	_, ok = logstore.As[named](struct{ logstore.Store }{inner})
+	require.False(t, ok, "a wrapper that shows nothing")
+}

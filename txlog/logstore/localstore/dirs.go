@@ -217,7 +217,7 @@ func (s *Store) syncParent(root *os.Root, name string) error {
 	if err := s.keepDir(root, parent, info); err != nil {
 		return err
 	}
-	return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: parent}, func() error { return syncDir(dir) })
+	return s.flushDir(parent, dir)
 }
 
 // Flush implements [logstore.Flusher]. It flushes the directories on the way to an
@@ -239,9 +239,14 @@ func (s *Store) Flush(ctx context.Context, name string) error {
 			return err
 		}
 		defer dir.Close()
-		return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: dirName}, func() error { return syncDir(dir) })
+		return s.flushDir(dirName, dir)
 	})
 	return s.wrap("flush", name, err)
+}
+
+// flushDir flushes the entries of an open directory below the root.
+func (s *Store) flushDir(name string, dir *os.File) error {
+	return s.do(diskcall.Call{Op: diskcall.SyncDir, Path: name}, func() error { return syncDir(dir) })
 }
 
 // syncDir flushes a directory's entries. Windows has no such call.

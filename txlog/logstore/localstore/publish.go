@@ -223,7 +223,7 @@ func (p *pending) settle() error {
 	if p.s.opts.NoSync {
 		return nil
 	}
-	if err := p.s.do(diskcall.Call{Op: diskcall.SyncDir, Path: p.dirName}, func() error { return syncDir(p.dir) }); err != nil {
+	if err := p.s.flushDir(p.dirName, p.dir); err != nil {
 		return fmt.Errorf("%w: flush the directory: %s", logstore.ErrNotDurable, err)
 	}
 	return nil
